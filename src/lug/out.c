@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a person sees: colours, tables, progress bars, safe text. */
+#include "base/time.h"
+#include "lug/lug.h"
+#include <limits.h>
+#include <stdarg.h>
+#include <wchar.h>
+
+enum {
+	TABLE_MEMORY_MAX = 64 << 20,
+	PROGRESS_BAR = 24,
+	PROGRESS_FIRST_MS = 500,
+	PROGRESS_EVERY_MS = 100
+};
+
+const char *color(const struct lug *l, enum color c)
+{
+	static const char *const codes[] = {"\033[0m",	"\033[1m",  "\033[2m",
+					    "\033[32m", "\033[33m", "\033[31m"};
+	return l->color ? codes[c] : "";
+}
+
+int lug_print_json(json_t *j, struct err *e)
+{
+	_cleanup_(freep) char *text =
+		j ? json_dumps(j, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_ENCODE_ANY) : NULL;
+	json_decref(j);
+	if (!text)
+		return err_set(e, -ERR_NOMEM, NULL, NULL);
+	if (puts(text) == EOF || fflush(stdout) == EOF)
+		return err_set(e, err_errno(errno), NULL, "cannot write the output: %s",
+			       strerror(errno));
+	return 0;
+}
+
+/* C0 and C1 controls, and the characters that reorder text: U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069. */
+static size_t unsafe_len(const unsigned char *s)
+{
+	if (*s < 0x20 || *s == 0x7f)
+		return 1;
+	if (s[0] == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f)
+		return 2;
+	if (s[0] == 0xe2 && s[1] == 0x80 &&
+	    (s[2] == 0x8e || s[2] == 0x8f || (s[2] >= 0xaa && s[2] <= 0xae)))
+		return 3;
+	if (s[0] == 0xe2 && s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9)
+		return 3;
+	return 0;
+}
+
+char *text_safe(char *s)
+{
+	char *to = s;
+	for (const char *from = s; *from;) {
+		size_t n = unsafe_len((const unsigned char *)from);
+		if (n) {
+			*to++ = '?';
+			from += n;
+		} else {
+			*to++ = *from++;
+		}
+	}
+	*to = 0;
+	return s;
+}
+
+/* Columns on a terminal: CJK and full-width forms take two, combining marks none, as the C library knows them. */
+static size_t text_width(const char *s)
+{
+	size_t width = 0;
+	mbstate_t state = {0};
+	while (*s) {
+		wchar_t wc;
+		size_t n = mbrtowc(&wc, s, MB_LEN_MAX, &state);
+		if (n == (size_t)-1 || n == (size_t)-2 || n == 0) {
+			state = (mbstate_t){0};
+			width++;
+			s++;
+			continue;
+		}
+		int w = wcwidth(wc);
+		width += w > 0 ? (size_t)w : 0;
+		s += n;
+	}
+	return width;
+}
+
+void table_init(struct table *t, const char *const *heads)
+{
+	*t = (struct table){.heads = heads};
+	arena_init(&t->arena, TABLE_MEMORY_MAX);
+	while (heads[t->columns_n] && t->columns_n < TABLE_COLUMNS_MAX)
+		t->columns_n++;
+}
+
+void table_cell(struct table *t, const char *fmt, ...)
+{
+	char *text = NULL;
+	va_list ap;
+	va_start(ap, fmt);
+	int len = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	_cleanup_(freep) char *owned = len < 0 ? NULL : text;
+	if (t->cells_n == t->cells_cap) {
+		size_t cap = t->cells_cap ? t->cells_cap * 2 : 256;
+		const char **cells = reallocarray(t->cells, cap, sizeof(*cells));
+		if (!cells) {
+			t->error = -ERR_NOMEM;
+			return;
+		}
+		t->cells = cells;
+		t->cells_cap = cap;
+	}
+	char *kept = owned ? arena_str(&t->arena, owned, (size_t)len) : NULL;
+	if (!kept)
+		t->error = -ERR_NOMEM;
+	else
+		t->cells[t->cells_n++] = text_safe(kept);
+}
+
+static void print_cell(const char *text, size_t width, bool right, bool last)
+{
+	int pad = (int)(width - text_width(text));
+	if (right)
+		printf("%*s%s", pad, "", text);
+	else if (last)
+		fputs(text, stdout);
+	else
+		printf("%s%*s", text, pad, "");
+	fputs(last ? "\n" : "  ", stdout);
+}
+
+int table_print(struct table *t, const struct lug *l)
+{
+	size_t width[TABLE_COLUMNS_MAX] = {0}, n = t->columns_n;
+	if (t->error)
+		return t->error;
+	for (size_t c = 0; c < n; c++)
+		width[c] = text_width(t->heads[c] + (t->heads[c][0] == '>'));
+	for (size_t i = 0; i < t->cells_n; i++) {
+		size_t w = text_width(t->cells[i]);
+		if (w > width[i % n])
+			width[i % n] = w;
+	}
+	fputs(color(l, COLOR_BOLD), stdout);
+	for (size_t c = 0; c < n; c++) {
+		bool right = t->heads[c][0] == '>';
+		print_cell(t->heads[c] + right, width[c], right, c == n - 1);
+	}
+	fputs(color(l, COLOR_OFF), stdout);
+	for (size_t i = 0; i < t->cells_n; i++)
+		print_cell(t->cells[i], width[i % n], t->heads[i % n][0] == '>', i % n == n - 1);
+	return 0;
+}
+
+void table_done(struct table *t)
+{
+	arena_done(&t->arena);
+	free(t->cells);
+	t->cells = NULL;
+}
+
+void progress_start(struct progress *p, const struct lug *l, const char *what, const char *unit,
+		    uint64_t total)
+{
+	*p = (struct progress){
+		.l = l, .what = what, .unit = unit, .total = total, .start_ms = time_mono_ms()};
+}
+
+static void progress_amount(char *out, size_t size, double v, const char *unit)
+{
+	bool bytes = strcmp(unit, "B") == 0;
+	if (v >= 1e9)
+		snprintf(out, size, "%.2f %s", v / 1e9, bytes ? "GB" : "G");
+	else if (v >= 1e6)
+		snprintf(out, size, "%.1f %s", v / 1e6, bytes ? "MB" : "M");
+	else
+		snprintf(out, size, "%.0f %s", v, unit);
+}
+
+void progress_at(struct progress *p, uint64_t done, const char *note)
+{
+	int64_t now = time_mono_ms(), since = now - p->start_ms;
+	if (!p->l->progress || since < PROGRESS_FIRST_MS || now - p->drawn_ms < PROGRESS_EVERY_MS)
+		return;
+	char amount[32], rate[32], left[TIME_SPAN_MAX + 8] = "", bar[PROGRESS_BAR + 1];
+	double per_s = (double)done * 1000 / (double)since;
+	progress_amount(amount, sizeof(amount), (double)done, p->unit);
+	progress_amount(rate, sizeof(rate), per_s, p->unit);
+	int filled = p->total ? (int)((double)done / (double)p->total * PROGRESS_BAR) : 0;
+	for (int i = 0; i < PROGRESS_BAR; i++)
+		bar[i] = i < filled ? '#' : '.';
+	bar[PROGRESS_BAR] = 0;
+	if (p->total > done && per_s > 0) {
+		char span[TIME_SPAN_MAX];
+		snprintf(left, sizeof(left), ", %s left",
+			 time_span((int64_t)((double)(p->total - done) / per_s), span));
+	}
+	fprintf(stderr, "\r\033[K%s [%s] %s, %s/s%s%s%s", p->what, bar, amount, rate, left,
+		note ? ", " : "", note ? note : "");
+	p->drawn = true;
+	p->drawn_ms = now;
+}
+
+void progress_end(struct progress *p)
+{
+	if (p->drawn)
+		fputs("\r\033[K", stderr);
+	p->drawn = false;
+}
