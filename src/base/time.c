@@ -87,17 +87,27 @@ static int month_days(int y, int m)
 
 int time_parse(const char *s, size_t len, int64_t *ret_unix_s)
 {
-	if (len != 20 || s[4] != '-' || s[7] != '-' || s[10] != 'T' || s[13] != ':' ||
-	    s[16] != ':' || s[19] != 'Z')
+	/* Where each field stands in "2026-11-22T10:59:30Z", and how far it may go. */
+	static const struct {
+		int at, digits, least, most;
+	} fields[] = {{0, 4, 1, 9999}, {5, 2, 1, 12},  {8, 2, 1, 31},
+		      {11, 2, 0, 23},  {14, 2, 0, 59}, {17, 2, 0, 59}};
+	static const char marks[] = "0000-00-00T00:00:00Z";
+	int v[6];
+	if (len != sizeof(marks) - 1)
 		return -ERR_FORMAT;
-	int y = digits(s, 4), mo = digits(s + 5, 2), d = digits(s + 8, 2);
-	int h = digits(s + 11, 2), mi = digits(s + 14, 2), sec = digits(s + 17, 2);
-	if (y < 0 || mo < 0 || d < 0 || h < 0 || mi < 0 || sec < 0)
-		return -ERR_FORMAT;
-	if (y < 1 || mo < 1 || mo > 12 || d < 1 || d > month_days(y, mo) || h > 23 || mi > 59 ||
-	    sec > 59)
+	for (size_t i = 0; i < len; i++)
+		if (marks[i] != '0' && s[i] != marks[i])
+			return -ERR_FORMAT;
+	for (int i = 0; i < 6; i++)
+		if ((v[i] = digits(s + fields[i].at, fields[i].digits)) < 0)
+			return -ERR_FORMAT;
+	for (int i = 0; i < 6; i++)
+		if (v[i] < fields[i].least || v[i] > fields[i].most)
+			return -ERR_RANGE;
+	if (v[2] > month_days(v[0], v[1]))
 		return -ERR_RANGE;
-	*ret_unix_s = days_from_civil(y, mo, d) * 86400 + h * 3600 + mi * 60 + sec;
+	*ret_unix_s = days_from_civil(v[0], v[1], v[2]) * 86400 + v[3] * 3600 + v[4] * 60 + v[5];
 	return 0;
 }
 

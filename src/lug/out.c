@@ -33,18 +33,21 @@ int lug_print_json(json_t *j, struct err *e)
 	return 0;
 }
 
-/* C0 and C1 controls, and the characters that reorder text: U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069. */
-static size_t unsafe_len(const unsigned char *s)
+/* Length of a C0 or C1 control, or of a character that reorders text; 0 for any other. */
+static size_t unsafe_len(const char *s)
 {
-	if (*s < 0x20 || *s == 0x7f)
+	/* U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069 */
+	static const char *const reorder[] = {"\u200e", "\u200f", "\u202a", "\u202b",
+					      "\u202c", "\u202d", "\u202e", "\u2066",
+					      "\u2067", "\u2068", "\u2069"};
+	unsigned char c = (unsigned char)s[0], d = (unsigned char)s[1];
+	if (c < 0x20 || c == 0x7f)
 		return 1;
-	if (s[0] == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f)
+	if (c == 0xc2 && d >= 0x80 && d <= 0x9f)
 		return 2;
-	if (s[0] == 0xe2 && s[1] == 0x80 &&
-	    (s[2] == 0x8e || s[2] == 0x8f || (s[2] >= 0xaa && s[2] <= 0xae)))
-		return 3;
-	if (s[0] == 0xe2 && s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9)
-		return 3;
+	for (size_t i = 0; i < ARRAY_LEN(reorder); i++)
+		if (strncmp(s, reorder[i], 3) == 0)
+			return 3;
 	return 0;
 }
 
@@ -52,7 +55,7 @@ char *text_safe(char *s)
 {
 	char *to = s;
 	for (const char *from = s; *from;) {
-		size_t n = unsafe_len((const unsigned char *)from);
+		size_t n = unsafe_len(from);
 		if (n) {
 			*to++ = '?';
 			from += n;
