@@ -10,6 +10,8 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/json.h"
+#include "wire/note.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,13 +26,12 @@ enum audit_type {
 };
 
 enum {
-	AUDIT_ENTRY_MAX = 1024,	     /* bytes of one entry */
-	AUDIT_FIELD_MAX = 512,	     /* bytes of who, what, purpose, basis, target each */
-	AUDIT_DETAIL_MAX = 64 << 10, /* bytes of the JSON detail */
-	AUDIT_ORIGIN_MAX = 128,	     /* bytes of "<node>/audit" */
-	AUDIT_BATCH_MAX = 256,	     /* entries of one integration */
-	AUDIT_DELAY_MS = 1000, /* an entry waits at most this long, while the appender is called */
-	AUDIT_CHECKPOINT_MAX = 8192, /* bytes of a signed checkpoint */
+	AUDIT_ENTRY_MAX = 1024,	    /* bytes of one entry */
+	AUDIT_FIELD_MAX = 512,	    /* bytes of who, what, purpose, basis and target, each */
+	AUDIT_EVENT_MAX = 64 << 10, /* bytes of one event with its detail */
+	AUDIT_BATCH_MAX = 256,	    /* entries of one integration */
+	AUDIT_DELAY_MS = 1000, /* an entry waits at most this long while the appender is called */
+	AUDIT_PROOF_MAX = 32 << 10, /* bytes of a proof */
 	AUDIT_SALT_LEN = 32,
 };
 
@@ -39,12 +40,12 @@ enum {
 /* Text fields are UTF-8 without control characters; NULL counts as "". */
 struct audit_event {
 	enum audit_type type;
-	const char *who;     /* officer, node or "system"; never empty */
-	const char *what;    /* the act: "request.approve"; never empty */
-	const char *purpose; /* purpose code */
-	const char *basis;   /* legal basis code */
-	const char *target;  /* what it was done to: "request <id>", "parcel <id>" */
-	const char *detail;  /* one JSON object as text, or NULL */
+	const char *who;      /* officer, node or "system"; never empty */
+	const char *what;     /* the act: "request.approve"; never empty */
+	const char *purpose;  /* purpose code */
+	const char *basis;    /* legal basis code */
+	const char *target;   /* what it was done to: "request <id>", "parcel <id>" */
+	const json_t *detail; /* a JSON object or NULL; BORROWS */
 };
 
 /** audit_schema - the tables of this module, for store_migrate */
@@ -54,8 +55,8 @@ const struct store_schema *audit_schema(void);
  * In:      now_s    wall clock, Unix seconds
  *          salt32   32 fresh random bytes; hides the event behind its commitment
  * Out:     ret_seq  the entry's number, from 0 without gaps; may be NULL
- * Returns: 0; -ERR_INVAL no write transaction open, who or what empty, a field not clean text, detail not a JSON object, salt all
- *          zero; -ERR_OVERSIZE a field above its limit; as store_exec */
+ * Returns: 0; -ERR_INVAL no write transaction open, who or what empty, a field not clean text, detail not an object, now_s negative,
+ *          salt all zero; -ERR_OVERSIZE a field or the event above its limit; as store_exec */
 int audit_record(struct store *s, const struct audit_event *ev, int64_t now_s,
 		 const uint8_t salt32[static AUDIT_SALT_LEN], uint64_t *ret_seq,
 		 struct err *e) WARN_UNUSED;
@@ -72,13 +73,11 @@ int audit_type_parse(const char *name, size_t len, enum audit_type *ret_type) WA
 
 /* ---- the appender: entries to tiles and checkpoints ---- */
 
-/* The audit log's key. What is signed is the text of a C2SP checkpoint: line 1 is the origin, which is also the key's name. */
-struct audit_signer {
-	const char *origin; /* "<node>/audit" */
-	uint8_t key32[32];  /* Ed25519 public key */
-	int (*sign)(void *ctx, const void *text, size_t len, uint8_t ret_sig64[static 64],
-		    struct err *e);
-	void *ctx;
+/* The audit log's key. What it signs is the text of a C2SP checkpoint: line 1 is the origin, "<node>/audit", which is also the
+ * name of the key. */
+struct audit_key {
+	struct note_verifier verifier;
+	struct note_signer signer;
 };
 
 struct audit_log;
@@ -93,7 +92,7 @@ struct audit_log;
  *          the checkpoint is not by this key; -ERR_CONFLICT folder and store contradict each other; -ERR_STALE the store is older
  *          than the folder (restored from a backup): see audit_adopt; -ERR_INVAL inside a transaction, or a bad origin; as
  *          file_write, store_exec, sign */
-int audit_log_open(struct store *s, const char *dir, const struct audit_signer *k,
+int audit_log_open(struct store *s, const char *dir, const struct audit_key *k,
 		   struct audit_log **ret_log, struct err *e) WARN_UNUSED;
 
 /** audit_log_close - give the folder up; takes NULL; returns NULL */
@@ -116,7 +115,7 @@ uint64_t audit_log_size(const struct audit_log *log);
 /** audit_adopt - after a restore: copy the entries that the folder has and the store lacks into the store (their events are
  *               lost with the rows), so that audit_log_open accepts both again
  * Returns: entries copied, >= 0; -ERR_CONFLICT they differ where both have them; -ERR_SIGNATURE; -ERR_CORRUPT; as store_exec */
-int64_t audit_adopt(struct store *s, const char *dir, const struct audit_signer *k,
+int64_t audit_adopt(struct store *s, const char *dir, const struct audit_key *k,
 		    struct err *e) WARN_UNUSED;
 
 /* ---- entries and checkpoints as text ---- */
@@ -133,16 +132,14 @@ struct audit_entry {
  * audit_entry_write - append it to b; parse(write(x)) == x and write(parse(t)) == t */
 int audit_entry_parse(const void *p, size_t len, struct audit_entry *ret_entry,
 		      struct err *e) WARN_UNUSED;
-void audit_entry_write(const struct audit_entry *entry, struct buf *b);
+int audit_entry_write(const struct audit_entry *entry, struct buf *b) WARN_UNUSED;
 
-/** audit_event_bytes - what the commitment covers, as docs/format/audit.md says; append it to b
- * audit_commit - SHA-256(salt32 || event bytes) */
-void audit_event_bytes(const struct audit_event *ev, struct buf *b);
+/** audit_commit - SHA-256(salt32 || event bytes), the bytes as they are in the store and in an export */
 void audit_commit(const uint8_t salt32[static AUDIT_SALT_LEN], const void *event, size_t len,
 		  uint8_t ret_commit32[static 32]);
 
 struct audit_checkpoint {
-	char origin[AUDIT_ORIGIN_MAX + 1];
+	char origin[NOTE_KEY_NAME_MAX + 1];
 	uint64_t size;
 	uint8_t root32[32];
 };
@@ -150,11 +147,10 @@ struct audit_checkpoint {
 /** audit_checkpoint_parse - a signed note whose text is a checkpoint; the signature is not looked at
  * Returns: 0; -ERR_OVERSIZE; -ERR_FORMAT
  * audit_checkpoint_check - and signed by one key
- * In:      vkey     "<name>+<8 hex>+<base64>"; its name is the origin
- * Returns: as parse; -ERR_KEY_UNKNOWN no signature of this key; -ERR_SIGNATURE; -ERR_CONFLICT origin is not the key's name */
+ * Returns: as parse; -ERR_KEY_UNKNOWN no signature of this key; -ERR_SIGNATURE; -ERR_CONFLICT the origin is not the key's name */
 int audit_checkpoint_parse(const void *p, size_t len, struct audit_checkpoint *ret_head,
 			   struct err *e) WARN_UNUSED;
-int audit_checkpoint_check(const void *p, size_t len, const char *vkey,
+int audit_checkpoint_check(const void *p, size_t len, const struct note_verifier *key,
 			   struct audit_checkpoint *ret_head, struct err *e) WARN_UNUSED;
 
 /* ---- reading a folder: offline, no store, no key, nothing is written ---- */
@@ -168,12 +164,12 @@ struct audit_report {
 typedef void audit_progress(void *ctx, uint64_t done, uint64_t all);
 
 /** audit_verify - hash every entry again and compare with every tile and with the checkpoint
- * In:      vkey     NULL to skip the signature (the report says so)
+ * In:      key      NULL to skip the signature (the report says so)
  *          progress may be NULL
  * Returns: 0; -ERR_NOENT no checkpoint; -ERR_CORRUPT a byte differs (file and place in e); -ERR_TRUNCATED a tile or entries are
  *          missing; -ERR_SIGNATURE, -ERR_KEY_UNKNOWN, -ERR_CONFLICT; -ERR_FORMAT; -ERR_IO */
-int audit_verify(const char *dir, const char *vkey, audit_progress *progress, void *ctx,
-		 struct audit_report *ret_report, struct err *e) WARN_UNUSED;
+int audit_verify(const char *dir, const struct note_verifier *key, audit_progress *progress,
+		 void *ctx, struct audit_report *ret_report, struct err *e) WARN_UNUSED;
 
 /** audit_read - the bytes of one entry, appended to b
  * Returns: 0; -ERR_RANGE not in the checkpoint's tree; as audit_verify */
@@ -195,11 +191,11 @@ struct audit_proof {
 	struct audit_checkpoint head;
 };
 /** audit_proof_verify - a proof as audit_prove writes it
- * In:      vkey     the log's key; never NULL: a proof without it shows nothing
+ * In:      key      the log's key; never NULL: a proof without it shows nothing
  * Returns: 0; -ERR_FORMAT; -ERR_OVERSIZE; -ERR_CORRUPT the hashes do not lead to the root; -ERR_CONFLICT entry and index differ; as
  *          audit_checkpoint_check, audit_entry_parse */
-int audit_proof_verify(const void *p, size_t len, const char *vkey, struct audit_proof *ret_proof,
-		       struct err *e) WARN_UNUSED;
+int audit_proof_verify(const void *p, size_t len, const struct note_verifier *key,
+		       struct audit_proof *ret_proof, struct err *e) WARN_UNUSED;
 
 /* ---- the store beside the folder ---- */
 
