@@ -23,7 +23,7 @@ static void test_accepts(void **state)
 {
 	assert_int_equal(
 		parse("# a comment\n\n node = it.rome\r\nlisten\t=\t[::1]:0\nsocket_mode = 0600\nshared_uid = yes\n"
-		      "log_level = broken\nnote_refresh_s = 5"),
+		      "log_level = broken\nkey_check_s = 60"),
 		0);
 	assert_string_equal(conf.node.text, "it.rome");
 	assert_string_equal(conf.listen.text, "[::1]:0");
@@ -31,7 +31,7 @@ static void test_accepts(void **state)
 	assert_int_equal(conf.socket_mode.number, 0600);
 	assert_int_equal(conf.shared_uid.number, 1);
 	assert_int_equal(conf.log_level.number, 3);
-	assert_int_equal(conf.note_refresh_s.number, 5);
+	assert_int_equal(conf.key_check_s.number, 60);
 	/* and the defaults of what was not said */
 	assert_int_equal(conf.connect_timeout_ms.number, 5000);
 	assert_string_equal(conf.socket.text, "lugd.sock");
@@ -55,10 +55,10 @@ static const struct bad {
 	{"node = a\nsocket_mode = 0777\n", ERR_RANGE, "must be from 0600 to 0666"},
 	{"node = a\nshared_uid = true\n", ERR_INVAL, "must be yes or no"},
 	{"node = a\nlog_level = loud\n", ERR_INVAL, "must be debug, info, unusual or broken"},
-	{"node = a\n\nnote_refresh_s = 4\n", ERR_RANGE,
-	 "x.conf:3: note_refresh_s: must be from 5 to 3600 s"},
-	{"node = a\nnote_refresh_s = -5\n", ERR_INVAL, "must be a whole number"},
-	{"node = a\nnote_refresh_s = 060\n", ERR_INVAL, "must be a whole number"},
+	{"node = a\n\nkey_check_s = 59\n", ERR_RANGE,
+	 "x.conf:3: key_check_s: must be from 60 to 86400 s"},
+	{"node = a\nkey_check_s = -5\n", ERR_INVAL, "must be a whole number"},
+	{"node = a\nkey_check_s = 060\n", ERR_INVAL, "must be a whole number"},
 	{"node = a\ncolour = blue\n", ERR_FIELD_UNKNOWN, "x.conf:2: no setting of that name"},
 	{"node = a\ndata = /x\x01y\n", ERR_FORMAT, "not clean UTF-8"},
 	{"node = a\nsocket_group = abcdefghijabcdefghijabcdefghijabc\n", ERR_RANGE, "too long"},
@@ -111,14 +111,14 @@ static void test_reload(void **state)
 	static struct conf next;
 	const char *kept = "";
 	assert_int_equal(
-		parse("node = a\nlog_level = debug\nnote_refresh_s = 7\nlisten = 0.0.0.0:1\n"), 0);
+		parse("node = a\nlog_level = debug\nkey_check_s = 70\nlisten = 0.0.0.0:1\n"), 0);
 	next = conf;
 	assert_int_equal(conf_reload(&conf, &next, &kept), 0);
 	assert_null(kept);
 	assert_int_equal(parse("node = a\n"), 0);
 	assert_int_equal(conf_reload(&conf, &next, &kept), 2);
 	assert_string_equal(kept, "listen");
-	assert_int_equal(conf.note_refresh_s.number, 7);
+	assert_int_equal(conf.key_check_s.number, 70);
 	assert_int_equal(conf.log_level.number, 0);
 	assert_string_equal(conf.listen.text, "[::]:8443");
 }
