@@ -52,6 +52,8 @@ enum address_form {
 	ADDRESS_HEX,	/* EVM */
 	ADDRESS_DIGEST, /* "script:" and 64 hex digits: ours, for scripts without an address form */
 };
+/** address_form_name - "base58check", "bech32", "bech32m", "cashaddr", "hex", "digest" */
+const char *address_form_name(enum address_form form);
 /* What its checksum proves against mistakes. */
 enum address_check {
 	ADDRESS_CHECK_NONE,   /* all hex letters in one case: any 40 digits are one */
@@ -60,6 +62,8 @@ enum address_check {
 	ADDRESS_CHECK_32_BIT, /* base58check */
 	ADDRESS_CHECK_40_BIT, /* cashaddr */
 };
+/** address_check_name - "none", "eip-55", "30-bit", "32-bit", "40-bit" */
+const char *address_check_name(enum address_check check);
 enum { ADDRESS_TEXT_MAX = 128, ADDRESS_SCRIPT_MAX = 42 };
 
 /* Everything that a text says. */
@@ -93,18 +97,29 @@ int address_text(const struct address *a, enum net net,
  * Returns: its length; -ERR_UNSUPPORTED it is known only by its digest, or has none (EVM, nobody) */
 int address_script(const struct address *a, uint8_t out[static ADDRESS_SCRIPT_MAX]) WARN_UNUSED;
 
-/* A text that is valid and differs from a wrong one by one mistake. */
+/* What was probably done to a text. */
+enum address_edit {
+	ADDRESS_EDIT_REPLACED, /* `wrong` stands where `right` belongs */
+	ADDRESS_EDIT_SWAPPED,  /* two neighbours were exchanged: `wrong` and the one behind it */
+	ADDRESS_EDIT_LOST,     /* `right` is missing before this position */
+	ADDRESS_EDIT_EXTRA,    /* `wrong` is one too many */
+};
+/* A valid text that is one mistake away from a wrong one. */
 struct address_guess {
 	struct address_info info;
+	enum address_edit edit;
 	uint16_t position; /* character of the wrong text, from 0 */
-	bool swapped;	   /* two adjacent characters; else one other character */
-	char wrong, right; /* when not swapped */
+	char wrong, right; /* 0 where there is none */
 };
-enum { ADDRESS_GUESSES_MAX = 4 };
-/** address_suggest - what a text with a wrong checksum was probably meant to be: one character other, missing case (bech32, EIP-55),
- *                   or two neighbours exchanged
- * Out:     guesses  at most max of them
- * Returns: how many; 0 when none is one mistake away. With a 32-bit checksum a chance hit is about 1 in 1.5 million texts
- * Cost:    at most 62 * 64 + 63 trials for EVM, 34 * 57 SHA-256 for base58; microseconds to a few milliseconds */
+enum { ADDRESS_GUESSES_MAX = 4, ADDRESS_GUESS_TEXT_MAX = 96 };
+/** address_suggest - what a text with a mistake was probably meant to be
+ * In:      s        one that address_parse() refused with -ERR_CHECKSUM or -ERR_FORMAT
+ * Out:     guesses  at most max of them; first other characters and exchanges, and only when there are none, lost and extra ones
+ * Returns: how many; 0 when none is one mistake away, or when it looks like a private key
+ * Limits:  texts of 25 to 100 characters; a chance hit is about 1 in 2 million texts with 32 check bits, 1 in 40 with EIP-55
+ * Cost:    at most some 4,000 address_parse(): milliseconds. Never for texts whose checksum is none */
 int address_suggest(const char *s, size_t len, struct address_guess *guesses, int max);
+/** address_guess_text - "character 12 is 'l', probably 'i'" */
+const char *address_guess_text(const struct address_guess *g,
+			       char out[static ADDRESS_GUESS_TEXT_MAX]);
 #endif
