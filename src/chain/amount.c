@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Amounts: integer arithmetic only; the decimal point is placed in text, never computed with. */
 #include "chain/amount.h"
+#include "base/err.h"
+#include "base/text.h"
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -69,9 +71,9 @@ int units_parse(const char *s, size_t len, unsigned decimals, uint64_t *ret_v)
 	const char *dot = memchr(s, '.', len);
 	size_t whole_len = dot ? (size_t)(dot - s) : len;
 	size_t part_len = dot ? len - whole_len - 1 : 0;
-	if (whole_len == 0 || (dot && part_len == 0) || (whole_len > 1 && s[0] == '0'))
+	if (whole_len == 0 || (dot && part_len == 0))
 		return -ERR_FORMAT;
-	int r = digits_append(s, whole_len, &v);
+	int r = dec_parse_u64(s, whole_len, UINT64_MAX, &v);
 	if (r == 0 && dot)
 		r = digits_append(dot + 1, part_len, &v);
 	if (r < 0)

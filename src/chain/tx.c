@@ -226,12 +226,22 @@ uint64_t tx_weight(const struct tx *t)
 	return 3 * (uint64_t)base_len(t) + t->len;
 }
 
+/* A script number of len bytes that is above 0 and minimally encoded; 0 if it is none. */
+static uint32_t script_number(const uint8_t *p, unsigned len)
+{
+	uint32_t v = 0;
+	for (unsigned i = 0; i < len; i++)
+		v |= (uint32_t)p[i] << 8 * i;
+	/* The top bit is the sign; a zero byte on top is only there to keep it clear. */
+	bool spare = len > 1 && p[len - 1] == 0 && !(p[len - 2] & 0x80);
+	return p[len - 1] & 0x80 || spare ? 0 : v;
+}
+
 /* BIP 34: "add height as first item in the coinbase transaction's scriptSig", as a script number. */
 int tx_height(const struct tx *t, uint32_t *ret_h)
 {
 	struct tx_iter it = tx_ins(t);
 	struct txin in;
-	uint32_t h = 0;
 	if (!t->coinbase || !txin_next(&it, &in) || in.script_len == 0)
 		return -ERR_NOENT;
 	uint8_t op = in.script[0];
@@ -241,11 +251,8 @@ int tx_height(const struct tx *t, uint32_t *ret_h)
 	}
 	if (op > HEIGHT_LEN_MAX || in.script_len < 1u + op)
 		return -ERR_NOENT;
-	for (unsigned i = 0; i < op; i++)
-		h |= (uint32_t)in.script[1 + i] << 8 * i;
-	/* The top bit is the sign; a zero byte on top is only there to keep it clear. */
-	bool spare = op > 1 && in.script[op] == 0 && !(in.script[op - 1] & 0x80);
-	if (in.script[op] & 0x80 || spare || h == 0)
+	uint32_t h = script_number(in.script + 1, op);
+	if (h == 0)
 		return -ERR_NOENT;
 	*ret_h = h;
 	return 0;
