@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 struct address; /* chain/address.h */
+struct network; /* chain/network.h */
 struct ledger;
 
 #define LEDGER_FOREIGN_BASE \
@@ -22,7 +23,7 @@ struct ledger;
 #define LEDGER_OUTPUT_NONE UINT64_MAX
 
 struct ledger_info {
-	uint32_t chain;	       /* the network's magic as u32, chain/network.h */
+	uint32_t chain;	       /* its network's wire4 of chain/network.h, read as u32 */
 	uint32_t first_height; /* height of the first block; 0 unless partial */
 	uint32_t height;       /* height of the tip */
 	uint8_t tip32[32];     /* its hash, stored order */
@@ -47,6 +48,8 @@ DEFINE_CLEANUP(struct ledger *, ledger_close);
 
 /** ledger_info - counts and tip; borrowed from l */
 const struct ledger_info *ledger_info(const struct ledger *l);
+/** ledger_network - the network's row: names, decimals, how its addresses are written */
+const struct network *ledger_network(const struct ledger *l);
 
 struct ledger_block {
 	uint32_t height, first_tx, tx_n, size, file;

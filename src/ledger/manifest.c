@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Manifest and checkpoint: the one small file that says which rows of the columns are valid.
+ *
+ * It is decoded as untrusted bytes: its own hash first, then every count against the limit of its id's width and against
+ * the other counts, so that row numbers computed from it cannot overflow. */
+#include "base/cursor.h"
+#include "base/file.h"
+#include "crypto/crypto.h"
+#include "ledger/ledger-int.h"
+#include <inttypes.h>
+
+const struct ledger_column_spec ledger_columns[LEDGER_COLUMN_N + 1] = {
+	[LEDGER_COL_BLOCK] = {"block", sizeof(struct ledger_block_row)},
+	[LEDGER_COL_TXID] = {"txid", 32},
+	[LEDGER_COL_TX_POS] = {"tx-pos", 4},
+	[LEDGER_COL_TX_OUT_BASE] = {"tx-out-base", 8},
+	[LEDGER_COL_TX_OUT_DELTA] = {"tx-out-delta", 3},
+	[LEDGER_COL_TX_IN_BASE] = {"tx-in-base", 8},
+	[LEDGER_COL_TX_IN_DELTA] = {"tx-in-delta", 3},
+	[LEDGER_COL_VALUE] = {"value", 8},
+	[LEDGER_COL_OUT_ADDRESS] = {"out-address", 4},
+	[LEDGER_COL_OUT_SPENDER] = {"out-spender", 4},
+	[LEDGER_COL_IN_OUTPUT] = {"in-output", 5},
+	[LEDGER_COL_ADDRESS] = {"address", sizeof(struct ledger_address_row)},
+	[LEDGER_COL_FOREIGN] = {"foreign", sizeof(struct ledger_foreign_row)},
+};
+
+uint64_t ledger_column_rows(const struct ledger_counts *c, enum ledger_column id)
+{
+	switch (id) {
+	case LEDGER_COL_BLOCK:
+		return c->block_n;
+	case LEDGER_COL_TXID:
+	case LEDGER_COL_TX_POS:
+		return c->tx_n;
+	case LEDGER_COL_TX_OUT_BASE:
+	case LEDGER_COL_TX_IN_BASE:
+		return c->tx_n / LEDGER_GROUP_TX + 1;
+	case LEDGER_COL_TX_OUT_DELTA:
+	case LEDGER_COL_TX_IN_DELTA:
+		return c->tx_n + 1;
+	case LEDGER_COL_VALUE:
+	case LEDGER_COL_OUT_ADDRESS:
+	case LEDGER_COL_OUT_SPENDER:
+		return c->output_n;
+	case LEDGER_COL_IN_OUTPUT:
+		return c->input_n;
+	case LEDGER_COL_ADDRESS:
+		return c->address_n;
+	case LEDGER_COL_FOREIGN:
+		return c->foreign_n;
+	}
+	return 0;
+}
+
+void ledger_header_put(struct ledger_header *h, uint32_t chain, enum ledger_kind kind, uint32_t id,
+		       uint32_t row_bytes, const uint8_t *tip32)
+{
+	*h = (struct ledger_header){
+		.version_le = htole32(LEDGER_VERSION),
+		.byte_order_le = htole32(LEDGER_BYTE_ORDER),
+		.chain_le = htole32(chain),
+		.kind_le = htole32(kind),
+		.id_le = htole32(id),
+		.row_bytes_le = htole32(row_bytes),
+	};
+	memcpy(h->magic, LEDGER_MAGIC, sizeof(h->magic));
+	if (tip32)
+		memcpy(h->tip32, tip32, sizeof(h->tip32));
+}
+
+int ledger_header_check(const void *p, size_t len, uint32_t chain, enum ledger_kind kind,
+			uint32_t id, const char *name, struct err *e)
+{
+	struct ledger_header h;
+
+	if (len < sizeof(h))
+		return err_set(e, ERR_CORRUPT, name, "%s: %zu bytes are too few for a ledger file",
+			       name, len);
+	memcpy(&h, p, sizeof(h));
+	if (memcmp(h.magic, LEDGER_MAGIC, sizeof(h.magic)) != 0 ||
+	    le32toh(h.byte_order_le) != LEDGER_BYTE_ORDER)
+		return err_set(e, ERR_CORRUPT, name, "%s: not a ledger file", name);
+	if (le32toh(h.version_le) != LEDGER_VERSION)
+		return err_set(e, ERR_VERSION, name,
+			       "%s: format version %" PRIu32
+			       ", this program knows %d: upgrade it or import anew",
+			       name, le32toh(h.version_le), LEDGER_VERSION);
+	if (le32toh(h.kind_le) != (uint32_t)kind || le32toh(h.id_le) != id ||
+	    (kind == LEDGER_KIND_COLUMN && le32toh(h.row_bytes_le) != ledger_columns[id].row_bytes))
+		return err_set(e, ERR_CORRUPT, name, "%s: another file's header", name);
+	if (chain && le32toh(h.chain_le) != chain)
+		return err_set(e, ERR_NETWORK, name,
+			       "%s: belongs to the chain %08" PRIx32 ", not to %08" PRIx32, name,
+			       le32toh(h.chain_le), chain);
+	return 0;
+}
+
+void ledger_manifest_encode(const struct ledger_manifest *m,
+			    uint8_t out[static LEDGER_MANIFEST_LEN])
+{
+	const struct ledger_counts *c = &m->counts;
+	struct ledger_manifest_head h = {
+		.first_height_le = htole32(c->first_height),
+		.flags_le = htole32(c->flags),
+		.block_n_le = htole64(c->block_n),
+		.tx_n_le = htole64(c->tx_n),
+		.output_n_le = htole64(c->output_n),
+		.input_n_le = htole64(c->input_n),
+		.address_n_le = htole64(c->address_n),
+		.foreign_n_le = htole64(c->foreign_n),
+		.unknown_n_le = htole64(c->unknown_n),
+		.index_len_le = htole64(m->index_len),
+		.column_n_le = htole32(LEDGER_COLUMN_N),
+	};
+	uint8_t *p = out + sizeof(h);
+
+	ledger_header_put(&h.header, c->chain, m->kind, 0, 0, c->tip32);
+	memcpy(h.index_sha256, m->index_sha256, sizeof(h.index_sha256));
+	memcpy(out, &h, sizeof(h));
+	for (uint32_t id = 1; id <= LEDGER_COLUMN_N;
+	     id++, p += sizeof(struct ledger_manifest_column)) {
+		struct ledger_manifest_column col = {
+			.id_le = htole32(id),
+			.row_bytes_le = htole32(ledger_columns[id].row_bytes),
+			.row_n_le = htole64(ledger_column_rows(c, (enum ledger_column)id)),
+		};
+
+		memcpy(col.sum16, m->sum16[id], sizeof(col.sum16));
+		memcpy(p, &col, sizeof(col));
+	}
+	sha256(out, LEDGER_MANIFEST_LEN - 32, p);
+}
+
+static bool counts_valid(const struct ledger_counts *c)
+{
+	return c->tx_n < UINT32_MAX && c->block_n <= c->tx_n && c->output_n < LEDGER_FOREIGN_BASE &&
+	       c->input_n < LEDGER_FOREIGN_BASE && c->address_n <= UINT32_MAX &&
+	       c->address_n >= 1 && c->foreign_n < LEDGER_FOREIGN_BASE &&
+	       c->address_n - 1 <= c->output_n + c->foreign_n && c->foreign_n <= c->input_n &&
+	       c->unknown_n <= c->foreign_n && c->first_height <= UINT32_MAX - c->block_n &&
+	       (c->flags & ~(uint32_t)LEDGER_FLAG_PARTIAL) == 0;
+}
+
+static void head_decode(const struct ledger_manifest_head *h, struct ledger_manifest *m)
+{
+	m->counts = (struct ledger_counts){
+		.block_n = le64toh(h->block_n_le),
+		.tx_n = le64toh(h->tx_n_le),
+		.output_n = le64toh(h->output_n_le),
+		.input_n = le64toh(h->input_n_le),
+		.address_n = le64toh(h->address_n_le),
+		.foreign_n = le64toh(h->foreign_n_le),
+		.unknown_n = le64toh(h->unknown_n_le),
+		.chain = le32toh(h->header.chain_le),
+		.first_height = le32toh(h->first_height_le),
+		.flags = le32toh(h->flags_le),
+	};
+	memcpy(m->counts.tip32, h->header.tip32, 32);
+	m->index_len = le64toh(h->index_len_le);
+	memcpy(m->index_sha256, h->index_sha256, 32);
+}
+
+static int columns_decode(const uint8_t *p, const char *name, struct ledger_manifest *m,
+			  struct err *e)
+{
+	for (uint32_t id = 1; id <= LEDGER_COLUMN_N;
+	     id++, p += sizeof(struct ledger_manifest_column)) {
+		struct ledger_manifest_column col;
+
+		memcpy(&col, p, sizeof(col));
+		if (le32toh(col.id_le) != id ||
+		    le32toh(col.row_bytes_le) != ledger_columns[id].row_bytes ||
+		    le64toh(col.row_n_le) != ledger_column_rows(&m->counts, (enum ledger_column)id))
+			return err_set(e, ERR_CORRUPT, name,
+				       "%s: column %" PRIu32 " disagrees with the counts", name,
+				       id);
+		memcpy(m->sum16[id], col.sum16, 16);
+	}
+	return 0;
+}
+
+int ledger_manifest_decode(const uint8_t *p, size_t len, enum ledger_kind kind, const char *name,
+			   struct ledger_manifest *ret_m, struct err *e)
+{
+	struct ledger_manifest_head h;
+	struct ledger_manifest m = {.kind = kind};
+	uint8_t hash[32];
+	int r;
+
+	r = ledger_header_check(p, len, 0, kind, 0, name, e);
+	if (r < 0)
+		return r;
+	if (len != LEDGER_MANIFEST_LEN)
+		return err_set(e, ERR_CORRUPT, name, "%s: %zu bytes instead of %d", name, len,
+			       (int)LEDGER_MANIFEST_LEN);
+	sha256(p, len - 32, hash);
+	if (memcmp(hash, p + len - 32, 32) != 0)
+		return err_set(e, ERR_CORRUPT, name, "%s: its checksum is wrong", name);
+	memcpy(&h, p, sizeof(h));
+	head_decode(&h, &m);
+	if (!counts_valid(&m.counts) || le32toh(h.column_n_le) != LEDGER_COLUMN_N)
+		return err_set(e, ERR_CORRUPT, name, "%s: impossible counts", name);
+	r = columns_decode(p + sizeof(h), name, &m, e);
+	if (r < 0)
+		return r;
+	*ret_m = m;
+	return 0;
+}
+
+int ledger_path(const char *dir, const char *name, char out[static LEDGER_PATH_MAX], struct err *e)
+{
+	int n = snprintf(out, LEDGER_PATH_MAX, "%s/%s", dir, name);
+
+	if (n < 0 || n >= LEDGER_PATH_MAX)
+		return err_set(e, ERR_RANGE, name, "path longer than %d bytes", LEDGER_PATH_MAX);
+	return 0;
+}
+
+int ledger_manifest_load(const char *dir, enum ledger_kind kind, struct ledger_manifest *ret_m,
+			 struct err *e)
+{
+	const char *name = kind == LEDGER_KIND_MANIFEST ? "manifest" : "checkpoint";
+	char path[LEDGER_PATH_MAX];
+	_cleanup_(buf_done) struct buf b = {0};
+	int r;
+
+	r = ledger_path(dir, name, path, e);
+	if (r < 0)
+		return r;
+	if (access(path, F_OK) < 0 && errno == ENOENT)
+		return -ERR_NOENT; /* ordinary: the caller has the words */
+	buf_init(&b, 65536);
+	r = file_read(path, &b, e);
+	if (r < 0)
+		return r;
+	return ledger_manifest_decode(b.p, b.len, kind, name, ret_m, e);
+}
+
+void ledger_index_name(const struct ledger_counts *c, char out[static LEDGER_INDEX_NAME_MAX])
+{
+	uint64_t height = c->first_height + c->block_n - (c->block_n > 0);
+
+	snprintf(out, LEDGER_INDEX_NAME_MAX, "index-%" PRIu64 "-%02x%02x%02x%02x%02x%02x%02x%02x",
+		 height, c->tip32[31], c->tip32[30], c->tip32[29], c->tip32[28], c->tip32[27],
+		 c->tip32[26], c->tip32[25], c->tip32[24]);
+}
