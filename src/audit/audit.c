@@ -3,7 +3,7 @@
  *
  * An entry's number is the last one plus one, taken inside the one write transaction that the store allows at a time: numbers
  * have no gaps and follow the order of commits. Entries are never changed or deleted; an event is deleted when it is erased. */
-#include "audit/audit.h"
+#include "audit/audit-int.h"
 #include "base/text.h"
 #include "crypto/crypto.h"
 #include "store/store.h"
@@ -165,7 +165,7 @@ static int event_text(const struct audit_event *ev, char **ret_text, struct err 
 	return 0;
 }
 
-static int next_seq(struct store *s, uint64_t *ret_seq, struct err *e)
+int audit_next_seq(struct store *s, uint64_t *ret_seq, struct err *e)
 {
 	STORE_ROWS(rows);
 	int r = store_first(s, "SELECT seq FROM audit_entry ORDER BY seq DESC LIMIT 1", NO_VALS,
@@ -225,7 +225,7 @@ int audit_record(struct store *s, const struct audit_event *ev, int64_t now_s,
 		return r;
 	struct audit_entry entry = {.time_s = now_s, .type = ev->type};
 	audit_commit(salt32, event, strlen(event), entry.commit32);
-	r = next_seq(s, &entry.seq, e);
+	r = audit_next_seq(s, &entry.seq, e);
 	if (r == 0)
 		r = put_rows(s, &entry, ev, event, salt32, e);
 	if (r == 0 && ret_seq)

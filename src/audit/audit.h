@@ -128,7 +128,8 @@ struct audit_entry {
 };
 
 /** audit_entry_parse - the one text of an entry
- * Returns: 0; -ERR_OVERSIZE; -ERR_VERSION another type line; -ERR_FORMAT; -ERR_UNSUPPORTED a type of event not in the table
+ * Returns: 0; -ERR_OVERSIZE; -ERR_VERSION, -ERR_KEY_TYPE another type line; -ERR_UNSUPPORTED a type of event not in the table;
+ *          -ERR_FIELD_MISSING, -ERR_FIELD_UNKNOWN, -ERR_FORMAT, -ERR_RANGE
  * audit_entry_write - append it to b; parse(write(x)) == x and write(parse(t)) == t */
 int audit_entry_parse(const void *p, size_t len, struct audit_entry *ret_entry,
 		      struct err *e) WARN_UNUSED;
