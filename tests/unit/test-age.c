@@ -401,7 +401,7 @@ static void test_limits(void **state)
 	struct age_seal *s = NULL;
 	struct err e = {0};
 	for (size_t i = 0; i < ARRAY_LEN(recipients); i++) {
-		uint8_t key[32] = {(uint8_t)i, 1};
+		uint8_t key[32] = {0, (uint8_t)(i + 1)};
 		x25519_public(key, recipients[i]);
 		memcpy(ids.keys[0], key, sizeof(key));
 		ids.n = 1;
