@@ -85,9 +85,25 @@ int checkpoint_path(const char *dir, char out[static FOLDER_PATH_MAX + TILE_NAME
 int checkpoint_read(const char *dir, struct buf *b, struct audit_checkpoint *ret_head,
 		    struct err *e) WARN_UNUSED;
 
+/* A folder opened for reading: its checkpoint, whose signature nobody has looked at, and its tiles. */
+struct folder {
+	struct buf note;
+	struct audit_checkpoint head;
+	struct tile_reader *tiles;
+};
+/** folder_open - init by reading the checkpoint; folder_done - release; safe after a failed open
+ * Returns: 0; -ERR_NOMEM; as checkpoint_read */
+int folder_open(struct folder *f, const char *dir, struct err *e) WARN_UNUSED;
+void folder_done(struct folder *f);
+
 /** checkpoint_text - origin, size and root as the text to be signed, into an empty b
  * Returns: 0; as buf_err */
 int checkpoint_text(const struct audit_checkpoint *head, struct buf *b) WARN_UNUSED;
+
+/** rows_compare - the store's entries from `from` (or a few earlier ones) up to `to` must be those of the tiles
+ * Returns: 0; -ERR_CONFLICT one differs or is missing in the store; as tile_get, store_exec */
+int rows_compare(struct store *s, struct tile_reader *t, uint64_t from, uint64_t to,
+		 struct err *e) WARN_UNUSED;
 
 /** audit_next_seq - the number that the next entry of this store gets, which is how many there are */
 int audit_next_seq(struct store *s, uint64_t *ret_seq, struct err *e) WARN_UNUSED;

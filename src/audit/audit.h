@@ -115,7 +115,7 @@ uint64_t audit_log_size(const struct audit_log *log);
 /** audit_adopt - after a restore: copy the entries that the folder has and the store lacks into the store (their events are
  *               lost with the rows), so that audit_log_open accepts both again
  * Returns: entries copied, >= 0; -ERR_CONFLICT they differ where both have them; -ERR_SIGNATURE; -ERR_CORRUPT; as store_exec */
-int64_t audit_adopt(struct store *s, const char *dir, const struct audit_key *k,
+int64_t audit_adopt(struct store *s, const char *dir, const struct note_verifier *key,
 		    struct err *e) WARN_UNUSED;
 
 /* ---- entries and checkpoints as text ---- */
@@ -205,9 +205,20 @@ int audit_proof_verify(const void *p, size_t len, const struct note_verifier *ke
 int audit_scrub(struct store *s, const char *dir, audit_progress *progress, void *ctx,
 		struct audit_report *ret_report, struct err *e) WARN_UNUSED;
 
-/** audit_export_line - one entry as a JSON object on one line: seq, time, type, commit and, from s if not NULL and not erased,
- *                     event and salt (which together open the commitment); appended to b
- * Returns: 0; -ERR_CORRUPT the event does not match its commitment; as audit_read, store_exec */
-int audit_export_line(struct store *s, const char *dir, uint64_t seq, struct buf *b,
-		      struct err *e) WARN_UNUSED;
+/* Which entries: numbers and times, all of them inclusive. */
+struct audit_range {
+	uint64_t from_seq, to_seq;
+	int64_t from_s, to_s;
+};
+static const struct audit_range audit_range_all = {0, INT64_MAX, 0, INT64_MAX};
+
+/** audit_export - entries as JSON objects, one a line: seq, time, type, commit and, from s if not NULL and not erased, event and
+ *                salt, which together open the commitment
+ * In:      line     takes each line with its LF; a negative answer ends the export
+ * Out:     ret_n    lines; may be NULL
+ * Returns: 0; -ERR_CORRUPT an entry is not the one that its tile names, an event does not match its commitment; what line gave; as
+ *          audit_verify, store_exec. The tree and the signature are not looked at: see audit_verify */
+int audit_export(struct store *s, const char *dir, const struct audit_range *range,
+		 int (*line)(void *ctx, const char *text, size_t len, struct err *e), void *ctx,
+		 uint64_t *ret_n, struct err *e) WARN_UNUSED;
 #endif

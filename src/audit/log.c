@@ -355,42 +355,6 @@ static int catch_up(struct audit_log *log, const struct saved_head *saved, struc
 	return r < 0 ? r : write_head(log, &head, saved->note.p, saved->note.len, e);
 }
 
-/* The rows of the store below the folder's size must be the folder's entries; checked from where the store is not sure. */
-static int compare_rows(struct store *s, struct tile_reader *t, uint64_t from, uint64_t to,
-			struct err *e)
-{
-	STORE_ROWS(rows);
-	struct buf b;
-	struct cur c = {0};
-	uint64_t at = from / TILE_WIDTH * TILE_WIDTH;
-	buf_init(&b, BUNDLE_BYTES);
-	int r = store_query(s,
-			    "SELECT entry FROM audit_entry WHERE seq >= ? AND seq < ? ORDER BY seq",
-			    VALS(val_u64(at), val_u64(to)), &rows, e);
-	while (r >= 0 && (r = store_next(&rows, e)) > 0) {
-		size_t len = 0, row_len = 0;
-		const uint8_t *p = NULL;
-		const char *row = row_text(&rows, "entry", &row_len);
-		if (at % TILE_WIDTH == 0) {
-			buf_clear(&b);
-			r = tile_entries(t, at / TILE_WIDTH, &b, e);
-			c = cur_init(b.p, b.len);
-		}
-		if (r >= 0)
-			r = bundle_next(&c, &p, &len, e);
-		if (r == 0 && (len != row_len || memcmp(p, row, len) != 0))
-			r = err_set(e, ERR_CONFLICT, "entries",
-				    "Audit entry %llu of the store is not the one in %s.",
-				    (unsigned long long)at, t->dir);
-		at++;
-	}
-	buf_done(&b);
-	if (r == 0 && at != to)
-		return err_set(e, ERR_CONFLICT, "entries",
-			       "Audit entry %llu is missing in the store.", (unsigned long long)at);
-	return r;
-}
-
 static int compare_with_store(struct audit_log *log, const struct saved_head *saved, struct err *e)
 {
 	uint64_t rows_n = 0, size = log->head.size;
@@ -411,7 +375,7 @@ static int compare_with_store(struct audit_log *log, const struct saved_head *sa
 	_cleanup_(tile_reader_freep) struct tile_reader *t = tile_reader_new(log->dir, size);
 	if (!t)
 		return err_set(e, ERR_NOMEM, NULL, NULL);
-	return compare_rows(log->store, t, saved->head.size < size ? saved->head.size : size - 1,
+	return rows_compare(log->store, t, saved->head.size < size ? saved->head.size : size - 1,
 			    size, e);
 }
 
@@ -556,57 +520,4 @@ int64_t audit_log_tick(struct audit_log *log, int64_t mono_ms, struct err *e)
 uint64_t audit_log_size(const struct audit_log *log)
 {
 	return log->head.size;
-}
-
-/* ---- after a restore ---- */
-
-static int adopt_rows(struct store *s, struct tile_reader *t, uint64_t from, struct err *e)
-{
-	struct buf b;
-	struct cur c = {0};
-	int r = 0;
-	buf_init(&b, BUNDLE_BYTES);
-	for (uint64_t at = from / TILE_WIDTH * TILE_WIDTH; r == 0 && at < t->size; at++) {
-		const uint8_t *p = NULL;
-		size_t len = 0;
-		if (at % TILE_WIDTH == 0) {
-			buf_clear(&b);
-			r = tile_entries(t, at / TILE_WIDTH, &b, e);
-			c = cur_init(b.p, b.len);
-		}
-		if (r == 0)
-			r = bundle_next(&c, &p, &len, e);
-		if (r < 0 || at < from)
-			continue;
-		int64_t n = store_exec(s, "INSERT INTO audit_entry (seq, entry) VALUES (?, ?)",
-				       VALS(val_u64(at), val_textn((const char *)p, len)), e);
-		r = n < 0 ? (int)n : 0;
-	}
-	buf_done(&b);
-	return r;
-}
-
-int64_t audit_adopt(struct store *s, const char *dir, const struct audit_key *key, struct err *e)
-{
-	struct audit_report report;
-	uint64_t from = 0;
-	int r = check_idle(s, e);
-	if (r == 0)
-		r = audit_verify(dir, &key->verifier, NULL, NULL, &report, e);
-	if (r == 0)
-		r = audit_next_seq(s, &from, e);
-	if (r < 0 || from >= report.head.size)
-		return r;
-	_cleanup_(tile_reader_freep) struct tile_reader *t = tile_reader_new(dir, report.head.size);
-	if (!t)
-		return err_set(e, ERR_NOMEM, NULL, NULL);
-	STORE_TXN(txn);
-	r = compare_rows(s, t, 0, from, e);
-	if (r == 0)
-		r = store_begin(s, STORE_WRITE, &txn, e);
-	if (r == 0)
-		r = adopt_rows(s, t, from, e);
-	if (r == 0)
-		r = store_commit(&txn, e);
-	return r < 0 ? r : (int64_t)(report.head.size - from);
 }

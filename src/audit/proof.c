@@ -1,37 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Proofs about single entries: reading them, proving that they are in the tree (C2SP tlog-proof), and exporting them. */
+ * Proofs about single entries: reading them, and proving that they are in the tree (C2SP tlog-proof). */
 #include "audit/audit-int.h"
 #include "base/text.h"
-#include "base/time.h"
-#include "store/store.h"
 
 static const char proof_line[] = "c2sp.org/tlog-proof@v1";
 
 /* ---- reading ---- */
-
-/* A folder opened for reading: its checkpoint and its tiles. */
-struct folder {
-	struct buf note;
-	struct audit_checkpoint head;
-	struct tile_reader *tiles;
-};
-
-static void folder_done(struct folder *f)
-{
-	buf_done(&f->note);
-	f->tiles = tile_reader_free(f->tiles);
-}
-
-static int folder_open(struct folder *f, const char *dir, struct err *e)
-{
-	*f = (struct folder){0};
-	buf_init(&f->note, NOTE_MAX);
-	int r = checkpoint_read(dir, &f->note, &f->head, e);
-	if (r < 0)
-		return r;
-	f->tiles = tile_reader_new(dir, f->head.size);
-	return f->tiles ? 0 : err_set(e, ERR_NOMEM, NULL, NULL);
-}
 
 static int read_entry(struct folder *f, uint64_t seq, struct buf *out, struct err *e)
 {
@@ -221,66 +195,4 @@ int audit_proof_verify(const void *p, size_t len, const struct note_verifier *ke
 	if (r == 0)
 		*ret_proof = proof;
 	return r;
-}
-
-/* ---- exporting ---- */
-
-/* Adds event and salt to the object, when they are still there and belong to the entry. */
-static int put_event(struct store *s, const struct audit_entry *entry, json_t *o, struct err *e)
-{
-	STORE_ROWS(rows);
-	uint8_t salt32[AUDIT_SALT_LEN], commit32[32];
-	char hex[2 * AUDIT_SALT_LEN + 1];
-	size_t len = 0;
-	int r = store_first(s, "SELECT salt, event FROM audit_event WHERE seq = ?",
-			    VALS(val_u64(entry->seq)), &rows, e);
-	if (r <= 0)
-		return r;
-	row_copy(&rows, "salt", salt32, sizeof(salt32));
-	const char *event = row_text(&rows, "event", &len);
-	r = row_err(&rows, e);
-	if (r < 0)
-		return r;
-	audit_commit(salt32, event, len, commit32);
-	if (memcmp(commit32, entry->commit32, 32) != 0)
-		return err_set(e, ERR_CORRUPT, "event",
-			       "The event of audit entry %llu in the store was changed.",
-			       (unsigned long long)entry->seq);
-	hex_encode(salt32, sizeof(salt32), hex);
-	/* As text, not as an object: the commitment is over these very bytes. */
-	r = json_object_set_new(o, "event", json_stringn(event, len)) +
-	    json_object_set_new(o, "salt", json_string(hex));
-	return r < 0 ? err_set(e, ERR_NOMEM, NULL, NULL) : 0;
-}
-
-static json_t *entry_json(const struct audit_entry *entry)
-{
-	char time[TIME_TEXT_MAX], commit[BASE64_LEN(32) + 1];
-	base64_encode(BASE64_PADDED, entry->commit32, 32, commit);
-	return json_pack("{s:o, s:s, s:s, s:s}", "seq", json_u64(entry->seq), "time",
-			 time_utc(entry->time_s, time), "type", audit_type_name(entry->type),
-			 "commit", commit);
-}
-
-int audit_export_line(struct store *s, const char *dir, uint64_t seq, struct buf *b, struct err *e)
-{
-	struct audit_entry entry;
-	struct buf text;
-	buf_init(&text, AUDIT_ENTRY_MAX);
-	int r = audit_read(dir, seq, &text, e);
-	if (r == 0)
-		r = audit_entry_parse(text.p, text.len, &entry, e);
-	buf_done(&text);
-	if (r < 0)
-		return r;
-	_cleanup_(json_decrefp) json_t *o = entry_json(&entry);
-	if (o && s)
-		r = put_event(s, &entry, o, e);
-	if (r < 0)
-		return r;
-	_cleanup_(freep) char *line = o ? json_text(o) : NULL;
-	if (!line)
-		return err_set(e, ERR_NOMEM, NULL, NULL);
-	buf_printf(b, "%s\n", line);
-	return buf_err(b);
 }

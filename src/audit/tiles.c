@@ -165,6 +165,25 @@ int bundle_next(struct cur *c, const uint8_t **ret_p, size_t *ret_len, struct er
 	return 0;
 }
 
+/* ---- a folder, opened for reading ---- */
+
+void folder_done(struct folder *f)
+{
+	buf_done(&f->note);
+	f->tiles = tile_reader_free(f->tiles);
+}
+
+int folder_open(struct folder *f, const char *dir, struct err *e)
+{
+	*f = (struct folder){0};
+	buf_init(&f->note, NOTE_MAX);
+	int r = checkpoint_read(dir, &f->note, &f->head, e);
+	if (r < 0)
+		return r;
+	f->tiles = tile_reader_new(dir, f->head.size);
+	return f->tiles ? 0 : err_set(e, ERR_NOMEM, NULL, NULL);
+}
+
 /* ---- the right edge ---- */
 
 /* The root of a full tile. */

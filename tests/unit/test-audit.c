@@ -549,6 +549,17 @@ static void test_scrub(void **state)
 
 /* ---- erasure and export ---- */
 
+static int keep_line(void *ctx, const char *text, size_t len, struct err *e)
+{
+	buf_put(ctx, text, len);
+	return buf_err(ctx);
+}
+
+static int refuse_line(void *ctx, const char *text, size_t len, struct err *e)
+{
+	return err_set(e, ERR_PIPE, NULL, NULL);
+}
+
 static void test_erase(void **state)
 {
 	struct rig *rig = *state;
@@ -566,17 +577,26 @@ static void test_erase(void **state)
 	assert_int_equal(rig_verify(rig).entries, 12);
 	assert_int_equal(scrub_code(rig, &e), 0);
 	buf_init(&b, 1 << 16);
-	assert_int_equal(audit_export_line(rig->store, rig->log_dir, 4, &b, &e), 0);
+	const struct audit_range four = {4, 4, 0, INT64_MAX},
+				 five = {0, 99, 1700000005, 1700000005};
+	uint64_t n = 0;
+	assert_int_equal(audit_export(rig->store, rig->log_dir, &four, keep_line, &b, &n, &e), 0);
+	assert_int_equal(n, 1);
 	assert_null(strstr(buf_cstr(&b), "officer.7"));
 	buf_clear(&b);
-	assert_int_equal(audit_export_line(rig->store, rig->log_dir, 5, &b, &e), 0);
+	assert_int_equal(audit_export(rig->store, rig->log_dir, &five, keep_line, &b, &n, &e), 0);
+	assert_int_equal(n, 1);
 	assert_non_null(strstr(buf_cstr(&b), "officer.7"));
 	assert_non_null(strstr(buf_cstr(&b), "\"time\":\"2023-11-14T22:13:25Z\""));
 	assert_int_equal(b.p[b.len - 1], '\n');
 	buf_clear(&b);
-	assert_int_equal(audit_export_line(NULL, rig->log_dir, 5, &b, &e), 0);
+	assert_int_equal(audit_export(NULL, rig->log_dir, &audit_range_all, keep_line, &b, &n, &e),
+			 0);
+	assert_int_equal(n, 12);
 	assert_null(strstr(buf_cstr(&b), "salt"));
-	assert_int_equal(audit_export_line(NULL, rig->log_dir, 12, &b, &e), -ERR_RANGE);
+	assert_int_equal(
+		audit_export(NULL, rig->log_dir, &audit_range_all, refuse_line, NULL, &n, &e),
+		-ERR_PIPE);
 	buf_done(&b);
 }
 
