@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "wire/note.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,7 +33,7 @@ enum {
 	DIRECTORY_LANGUAGES_MAX = 8,
 	DIRECTORY_REVOKED_MAX = 8,
 	DIRECTORY_NODE_DAYS_MAX = 35, /* longest validity of a node note */
-	DIRECTORY_KEY_LEN = 32,
+	DIRECTORY_OPTIONAL_MAX = 16,  /* lines "x-..." at the end */
 };
 
 enum directory_power {
@@ -44,23 +45,18 @@ enum directory_power {
 };
 enum directory_key_kind { DIRECTORY_KEY_NODE, DIRECTORY_KEY_EVIDENCE, DIRECTORY_KEY_AUDIT };
 
-struct directory_vkey { /* verifier key: what <name>+<id>+<base64> says */
-	char name[DIRECTORY_NAME_MAX + 1];
-	uint8_t pk32[DIRECTORY_KEY_LEN];
-	uint32_t id; /* first 4 bytes of SHA-256(name || 0x0A || 0x01 || key), big-endian */
-};
 struct directory_member { /* a line of the members note */
 	char name[DIRECTORY_NAME_MAX + 1];
 	char country[3]; /* ISO 3166-1 alpha-2, upper case */
 	char role[DIRECTORY_NAME_MAX + 1];
-	struct directory_vkey identity;
+	struct note_verifier identity;
 };
 struct directory_members {
 	uint64_t version;
 	uint8_t previous32[32];
 	int64_t time_s, until_s;
 	uint32_t threshold; /* m */
-	struct directory_vkey governors[DIRECTORY_GOVERNORS_MAX];
+	struct note_verifier governors[DIRECTORY_GOVERNORS_MAX];
 	size_t governors_n;
 	struct directory_member members[DIRECTORY_MEMBERS_MAX];
 	size_t members_n;
@@ -68,12 +64,12 @@ struct directory_members {
 struct directory_key {
 	enum directory_key_kind kind;
 	int64_t from_s, until_s;
-	struct directory_vkey vkey;
+	struct note_verifier vkey;
 };
 struct directory_epoch {
 	uint64_t number;
 	int64_t from_s, until_s;
-	uint8_t pk32[DIRECTORY_KEY_LEN]; /* X25519 */
+	uint8_t pk32[32]; /* X25519 */
 };
 struct directory_contact {
 	char function[DIRECTORY_TEXT_MAX + 1], unit[DIRECTORY_TEXT_MAX + 1];
@@ -86,7 +82,7 @@ struct directory_contact {
 };
 struct directory_revoked {
 	int64_t since_s;
-	struct directory_vkey vkey;
+	struct note_verifier vkey;
 };
 struct directory_node {
 	char name[DIRECTORY_NAME_MAX + 1];
@@ -112,6 +108,22 @@ struct directory_node {
 	size_t revoked_n;
 };
 
+enum directory_class {
+	DIRECTORY_FLASH,
+	DIRECTORY_URGENT,
+	DIRECTORY_PRIORITY,
+	DIRECTORY_ROUTINE,
+	DIRECTORY_CLASSES
+};
+struct directory_policy { /* limits in seconds by request class */
+	uint64_t version;
+	uint8_t previous32[32];
+	int64_t time_s;
+	struct {
+		uint32_t receipt_s, ack_s, answer_s;
+	} class[DIRECTORY_CLASSES];
+};
+
 /* ---- notes as text; pure, no store ---- */
 
 /** directory_members_decode - text (through its last LF, without signatures) of a members note
@@ -124,10 +136,14 @@ int directory_members_decode(const char *text, size_t len, struct directory_memb
 			     struct err *e) WARN_UNUSED;
 int directory_node_decode(const char *text, size_t len, struct directory_node *ret,
 			  struct err *e) WARN_UNUSED;
-/** directory_members_encode, directory_node_encode - the one text of a value; decode(encode(x)) == x
+int directory_policy_decode(const char *text, size_t len, struct directory_policy *ret,
+			    struct err *e) WARN_UNUSED;
+/** directory_members_encode, directory_node_encode, directory_policy_encode - the one text of a value; decode(encode(x)) == x
  * Returns: 0; as the decoder, which is run over the result */
 int directory_members_encode(const struct directory_members *m, struct buf *out,
 			     struct err *e) WARN_UNUSED;
+int directory_policy_encode(const struct directory_policy *p, struct buf *out,
+			    struct err *e) WARN_UNUSED;
 int directory_node_encode(const struct directory_node *n, struct buf *out,
 			  struct err *e) WARN_UNUSED;
 
@@ -152,7 +168,7 @@ json_t *directory_node_json(const struct directory_node *n);
  * Source:  docs/protocol/directory.md 6 */
 int directory_keygen(const char *name, const uint8_t seed32[static 32], struct buf *out,
 		     struct err *e) WARN_UNUSED;
-int directory_key_parse(const char *text, size_t len, struct directory_vkey *ret_vkey,
+int directory_key_parse(const char *text, size_t len, struct note_verifier *ret_vkey,
 			uint8_t ret_seed32[static 32], struct err *e) WARN_UNUSED;
 int directory_sign(const char *name, const uint8_t seed32[static 32], struct buf *note,
 		   struct err *e) WARN_UNUSED;
@@ -165,11 +181,11 @@ enum directory_result {
 	DIRECTORY_KNOWN, /* this very note is there already */
 };
 
-/** directory_install - check one signed note and take it in, in a transaction of its own or the caller's
+/** directory_install - check one signed note and take it in, in a transaction of its own
  * In:      from     peer that gave it, or NULL for a person of this node, who may install the first members note
  * Out:     ret      what became of it; may be NULL
  * Notes:   other content under a known version: both are kept, event and audit alarm, -ERR_CONFLICT
- * Returns: 0; -ERR_CONFLICT; -ERR_STALE lower version than held and unknown; -ERR_GAP an earlier version is missing;
+ * Returns: 0; -ERR_INVAL a transaction is open; -ERR_CONFLICT; -ERR_STALE lower version than held and unknown; -ERR_GAP an earlier version is missing;
  *          -ERR_CORRUPT broken hash link; -ERR_EXPIRED; -ERR_SIGNATURE a signature is wrong or too few of governance;
  *          -ERR_MEMBER_UNKNOWN; -ERR_KEY_UNKNOWN; as the decoders; as store_exec */
 int directory_install(struct directory *d, const char *from, const void *note, size_t len,
@@ -183,6 +199,9 @@ const struct directory_members *directory_members(struct directory *d);
 const struct directory_node *directory_node(struct directory *d, const char *name);
 const struct directory_member *directory_member(struct directory *d, const char *name);
 const char *directory_by_pin(struct directory *d, const uint8_t pin32[static 32], int64_t now_s);
+
+/** directory_policy - the policy in force; the built-in one of docs/protocol/directory.md 4 before the first note */
+const struct directory_policy *directory_policy(struct directory *d);
 
 /** directory_epoch_key - key to encrypt to for a member now
  * Returns: 0; -ERR_MEMBER_UNKNOWN; -ERR_KEY_EXPIRED no fresh one, with since when in e; -ERR_KEY_UNKNOWN no node note yet */
