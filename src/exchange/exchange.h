@@ -101,6 +101,8 @@ struct exchange_env {
 	int (*send)(void *ctx, const char *peer, enum exchange_kind kind, const void *p, size_t len,
 		    uint64_t send_id, struct err *e);
 	void (*event)(void *ctx, const struct exchange_event *ev);
+	/* Bytes free on the disk of the store; NULL: not known, nothing is refused for it. */
+	uint64_t (*disk_free)(void *ctx);
 };
 
 /** exchange_schema - tables of streams and directory, for store_migrate (before exchange_open) */
