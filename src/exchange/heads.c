@@ -173,6 +173,20 @@ static int sent_place(struct exchange *x, const char *peer, const struct stream_
 	return r < 0 ? r : 1;
 }
 
+/* The peer asks for ranges that it lacks: they are sent again. */
+static int send_missing(struct exchange *x, struct peer *p, const struct stream_head *h,
+			const struct stream *out, struct err *e)
+{
+	int r = 0;
+	for (size_t i = 0; r >= 0 && i < h->missing_n; i++)
+		r = outbox_again(x, p->name, out->epoch, h->missing[i].first, h->missing[i].last,
+				 e);
+	for (size_t l = 0; r >= 0 && h->missing_n && l < LANES; l++)
+		if (p->slot[l].wait_ms == 0)
+			p->slot[l].due_ms = 0;
+	return r;
+}
+
 /* What the peer has received of our stream. */
 static int compare_sent(struct exchange *x, struct peer *p, const struct stream_head *h,
 			struct stream *out, const void *note, size_t len, bool answer,
@@ -185,23 +199,16 @@ static int compare_sent(struct exchange *x, struct peer *p, const struct stream_
 				"the peer has two texts of ours for one place", e);
 	if (at->epoch < out->epoch)
 		return 0; /* an open reset, or a peer that was restored: see conclude() */
-	if (at->epoch > out->epoch || at->seq > out->seq)
-		return answer ? reset_now(
-					x, p,
-					"the peer has received more than is known here, so this node was restored",
-					e)
-			      : 0;
+	if (at->epoch > out->epoch || at->seq > out->seq) {
+		const char *why =
+			"the peer has received more than is known here, so this node was restored";
+		return answer ? reset_now(x, p, why, e) : 0;
+	}
 	int r = at->seq ? sent_place(x, p->name, at, hash32, e) : 0;
 	if (r > 0 && memcmp(hash32, at->chain32, 32) != 0)
 		return stop_out(x, p, out, note, len, "the peer holds another text than was sent",
 				e);
-	for (size_t i = 0; r >= 0 && i < h->missing_n; i++)
-		r = outbox_again(x, p->name, out->epoch, h->missing[i].first, h->missing[i].last,
-				 e);
-	if (r >= 0 && h->missing_n)
-		for (size_t l = 0; l < LANES; l++)
-			p->slot[l].due_ms = p->slot[l].wait_ms ? p->slot[l].due_ms : 0;
-	return r < 0 ? r : 0;
+	return r < 0 ? r : send_missing(x, p, h, out, e);
 }
 
 /* Keep the head that the peer showed: a reset must name it. */
