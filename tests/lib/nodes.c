@@ -34,7 +34,7 @@ static const struct store_schema *probe_schema(void)
 
 static int probe(void *ctx, struct exchange *x, const struct exchange_message *m, struct err *e)
 {
-	struct node *nd = ctx;
+	struct node *node = ctx;
 	const struct exchange_part *p = &m->parts[m->part];
 	int64_t n = store_exec(
 		exchange_store(x),
@@ -43,60 +43,61 @@ static int probe(void *ctx, struct exchange *x, const struct exchange_message *m
 		VALS(val_blob(m->id16, 16), val_text(m->from), val_textn(p->p, p->len)), e);
 	if (n < 0)
 		return (int)n;
-	return nd->probe_result < 0 ? err_set(e, nd->probe_result, "probe", NULL) : 0;
+	return node->probe_result < 0 ? err_set(e, node->probe_result, "probe", NULL) : 0;
 }
 
 /* ---- environment ---- */
 
 static int64_t env_wall(void *ctx)
 {
-	const struct node *nd = ctx;
-	return nd->net->now_ms + nd->skew_ms;
+	const struct node *node = ctx;
+	return node->net->now_ms + node->skew_ms;
 }
 
 static int64_t env_mono(void *ctx)
 {
-	const struct node *nd = ctx;
-	return nd->net->now_ms;
+	const struct node *node = ctx;
+	return node->net->now_ms;
 }
 
 static void env_random(void *ctx, void *out, size_t len)
 {
-	struct node *nd = ctx;
-	prng_bytes(&nd->net->rng, out, len);
+	struct node *node = ctx;
+	prng_bytes(&node->net->rng, out, len);
 }
 
 static int env_sign(void *ctx, enum exchange_key key, struct buf *text, struct err *e)
 {
-	struct node *nd = ctx;
+	struct node *node = ctx;
 	char name[EXCHANGE_NAME_MAX + 16];
-	if (nd->keyd_away)
+	if (node->keyd_away)
 		return err_set(e, ERR_PIPE, "key", NULL);
-	snprintf(name, sizeof(name), "%s%s", nd->name, key == EXCHANGE_KEY_NODE ? "" : "/evidence");
-	return note_sign_seed(text, name, key == EXCHANGE_KEY_NODE ? nd->node32 : nd->evidence32,
-			      e);
+	snprintf(name, sizeof(name), "%s%s", node->name,
+		 key == EXCHANGE_KEY_NODE ? "" : "/evidence");
+	return note_sign_seed(text, name,
+			      key == EXCHANGE_KEY_NODE ? node->node32 : node->evidence32, e);
 }
 
 static int env_unwrap(void *ctx, const uint8_t share32[static 32],
 		      const uint8_t wrapped32[static 32], uint8_t ret_file_key16[static 16],
 		      struct err *e)
 {
-	struct node *nd = ctx;
+	struct node *node = ctx;
 	int r = -ERR_NO_MATCH;
-	if (nd->keyd_away)
+	if (node->keyd_away)
 		return err_set(e, ERR_PIPE, "key", NULL);
 	for (size_t i = 0; r == -ERR_NO_MATCH && i < NODES_EPOCHS; i++)
-		r = age_unwrap(nd->epochs[i], share32, wrapped32, ret_file_key16);
+		r = age_unwrap(node->epochs[i], share32, wrapped32, ret_file_key16);
 	return r;
 }
 
 static int env_send(void *ctx, const char *peer, enum exchange_kind kind, const void *p, size_t len,
 		    uint64_t send_id, struct err *e)
 {
-	struct node *nd = ctx;
-	struct nodes *w = nd->net;
+	struct node *node = ctx;
+	struct nodes *w = node->net;
 	if (w->send)
-		return w->send(w, nd, peer, kind, p, len, send_id);
+		return w->send(w, node, peer, kind, p, len, send_id);
 	if (w->mail_n == w->mail_max) {
 		w->mail_max = w->mail_max ? 2 * w->mail_max : 16;
 		w->mail = realloc(w->mail, w->mail_max * sizeof(*w->mail));
@@ -104,7 +105,7 @@ static int env_send(void *ctx, const char *peer, enum exchange_kind kind, const 
 			abort();
 	}
 	struct nodes_mail *m = &w->mail[w->mail_n++];
-	*m = (struct nodes_mail){.from = (size_t)(nd - w->node),
+	*m = (struct nodes_mail){.from = (size_t)(node - w->node),
 				 .to = nodes_index(w, peer),
 				 .kind = kind,
 				 .send_id = send_id};
@@ -115,9 +116,9 @@ static int env_send(void *ctx, const char *peer, enum exchange_kind kind, const 
 
 static void env_event(void *ctx, const struct exchange_event *ev)
 {
-	struct node *nd = ctx;
-	nd->events[ev->kind]++;
-	snprintf(nd->last_event, sizeof(nd->last_event), "%s", ev->text);
+	struct node *node = ctx;
+	node->events[ev->kind]++;
+	snprintf(node->last_event, sizeof(node->last_event), "%s", ev->text);
 }
 
 /* ---- keys and notes ---- */
@@ -180,48 +181,48 @@ void nodes_sign_members(struct nodes *w, uint32_t without, uint32_t signers)
 
 void nodes_sign_node(struct nodes *w, size_t i)
 {
-	struct node *nd = &w->node[i];
+	struct node *node = &w->node[i];
 	char key[EXCHANGE_NAME_MAX + 16];
-	if (nd->note.version) {
+	if (node->note.version) {
 		struct note n;
-		MUST(note_parse(nd->signed_note.p, nd->signed_note.len, &n, NULL));
-		note_text_hash(&n, nd->note.previous32);
+		MUST(note_parse(node->signed_note.p, node->signed_note.len, &n, NULL));
+		note_text_hash(&n, node->note.previous32);
 	}
-	nd->note.version++;
-	nd->note.from_s = w->now_ms / 1000;
-	nd->note.until_s = nd->note.from_s + DIRECTORY_NODE_DAYS_MAX * 86400;
-	buf_clear(&nd->signed_note);
-	MUST(directory_node_encode(&nd->note, &nd->signed_note, NULL));
-	snprintf(key, sizeof(key), "%s/identity", nd->name);
-	MUST(directory_sign(key, nd->identity32, &nd->signed_note, NULL));
+	node->note.version++;
+	node->note.from_s = w->now_ms / 1000;
+	node->note.until_s = node->note.from_s + DIRECTORY_NODE_DAYS_MAX * 86400;
+	buf_clear(&node->signed_note);
+	MUST(directory_node_encode(&node->note, &node->signed_note, NULL));
+	snprintf(key, sizeof(key), "%s/identity", node->name);
+	MUST(directory_sign(key, node->identity32, &node->signed_note, NULL));
 }
 
 static void make_note(struct nodes *w, size_t i)
 {
-	struct node *nd = &w->node[i];
-	struct directory_node *n = &nd->note;
+	struct node *node = &w->node[i];
+	struct directory_node *n = &node->note;
 	int64_t now_s = w->now_ms / 1000;
-	snprintf(n->name, sizeof(n->name), "%s", nd->name);
+	snprintf(n->name, sizeof(n->name), "%s", node->name);
 	snprintf(n->endpoints[n->endpoints_n++], sizeof(n->endpoints[0]), "https://%s.example:8443",
-		 nd->name);
+		 node->name);
 	prng_bytes(&w->rng, n->pins[n->pins_n++], 32);
 	const struct {
 		enum directory_key_kind kind;
 		const char *suffix;
 		const uint8_t *seed;
-	} keys[] = {{DIRECTORY_KEY_NODE, "", nd->node32},
-		    {DIRECTORY_KEY_EVIDENCE, "/evidence", nd->evidence32},
-		    {DIRECTORY_KEY_AUDIT, "/audit", nd->audit32}};
+	} keys[] = {{DIRECTORY_KEY_NODE, "", node->node32},
+		    {DIRECTORY_KEY_EVIDENCE, "/evidence", node->evidence32},
+		    {DIRECTORY_KEY_AUDIT, "/audit", node->audit32}};
 	for (size_t k = 0; k < ARRAY_LEN(keys); k++)
 		n->keys[n->keys_n++] =
 			(struct directory_key){keys[k].kind, now_s - 3600, now_s + 90 * 86400,
-					       verifier(nd->name, keys[k].suffix, keys[k].seed)};
+					       verifier(node->name, keys[k].suffix, keys[k].seed)};
 	for (size_t k = 0; k < NODES_EPOCHS; k++) {
 		struct directory_epoch *p = &n->epochs[n->epochs_n++];
 		p->number = k + 1;
 		p->from_s = now_s - 86400 + (int64_t)k * 7 * 86400;
 		p->until_s = p->from_s + 7 * 86400;
-		x25519_public(nd->epochs[k], p->pk32);
+		x25519_public(node->epochs[k], p->pk32);
 	}
 	snprintf(n->contacts[0].function, sizeof(n->contacts[0].function), "duty officer");
 	snprintf(n->contacts[0].phone, sizeof(n->contacts[0].phone), "+00 1 2345");
@@ -241,23 +242,23 @@ void nodes_init(struct nodes *w, const char *const *names, size_t n, uint64_t se
 	buf_init(&w->members, NOTE_MAX);
 	prng_bytes(&w->rng, w->governors, sizeof(w->governors));
 	for (size_t i = 0; i < n; i++) {
-		struct node *nd = &w->node[i];
-		nd->net = w;
-		snprintf(nd->name, sizeof(nd->name), "%s", names[i]);
-		prng_bytes(&w->rng, nd->identity32, 32);
-		prng_bytes(&w->rng, nd->node32, 32);
-		prng_bytes(&w->rng, nd->evidence32, 32);
-		prng_bytes(&w->rng, nd->audit32, 32);
-		prng_bytes(&w->rng, nd->epochs, sizeof(nd->epochs));
-		nd->env = (struct exchange_env){.ctx = nd,
-						.wall_ms = env_wall,
-						.mono_ms = env_mono,
-						.random = env_random,
-						.sign = env_sign,
-						.unwrap = env_unwrap,
-						.send = env_send,
-						.event = env_event};
-		buf_init(&nd->signed_note, NOTE_MAX);
+		struct node *node = &w->node[i];
+		node->net = w;
+		snprintf(node->name, sizeof(node->name), "%s", names[i]);
+		prng_bytes(&w->rng, node->identity32, 32);
+		prng_bytes(&w->rng, node->node32, 32);
+		prng_bytes(&w->rng, node->evidence32, 32);
+		prng_bytes(&w->rng, node->audit32, 32);
+		prng_bytes(&w->rng, node->epochs, sizeof(node->epochs));
+		node->env = (struct exchange_env){.ctx = node,
+						  .wall_ms = env_wall,
+						  .mono_ms = env_mono,
+						  .random = env_random,
+						  .sign = env_sign,
+						  .unwrap = env_unwrap,
+						  .send = env_send,
+						  .event = env_event};
+		buf_init(&node->signed_note, NOTE_MAX);
 		make_note(w, i);
 	}
 	nodes_sign_members(w, 0, 3);
@@ -285,38 +286,38 @@ size_t nodes_index(const struct nodes *w, const char *name)
 
 /* ---- a node's life ---- */
 
-int node_open(struct node *nd, const char *where, const struct store_options *o, struct err *e)
+int node_open(struct node *node, const char *where, const struct store_options *o, struct err *e)
 {
-	int64_t now_s = env_wall(nd) / 1000;
-	int r = store_open(where, o, &nd->store, e);
+	int64_t now_s = env_wall(node) / 1000;
+	int r = store_open(where, o, &node->store, e);
 	if (r >= 0)
-		r = store_migrate(nd->store, audit_schema(), now_s, e);
+		r = store_migrate(node->store, audit_schema(), now_s, e);
 	if (r >= 0)
-		r = store_migrate(nd->store, exchange_schema(), now_s, e);
+		r = store_migrate(node->store, exchange_schema(), now_s, e);
 	if (r >= 0)
-		r = store_migrate(nd->store, probe_schema(), now_s, e);
+		r = store_migrate(node->store, probe_schema(), now_s, e);
 	if (r >= 0)
-		r = exchange_open(nd->store, &nd->env, nd->name, &nd->x, e);
+		r = exchange_open(node->store, &node->env, node->name, &node->x, e);
 	if (r >= 0)
-		r = exchange_register(nd->x, NODES_PROBE_TYPE, probe, nd, e);
+		r = exchange_register(node->x, NODES_PROBE_TYPE, probe, node, e);
 	return r < 0 ? r : 0;
 }
 
-int node_install(struct node *nd, struct err *e)
+int node_install(struct node *node, struct err *e)
 {
-	struct nodes *w = nd->net;
-	int r = directory_install(exchange_directory(nd->x), NULL, w->members.p, w->members.len,
+	struct nodes *w = node->net;
+	int r = directory_install(exchange_directory(node->x), NULL, w->members.p, w->members.len,
 				  NULL, e);
 	for (size_t i = 0; r >= 0 && i < w->n; i++)
-		r = directory_install(exchange_directory(nd->x), NULL, w->node[i].signed_note.p,
+		r = directory_install(exchange_directory(node->x), NULL, w->node[i].signed_note.p,
 				      w->node[i].signed_note.len, NULL, e);
 	return r;
 }
 
-void node_close(struct node *nd)
+void node_close(struct node *node)
 {
-	nd->x = exchange_close(nd->x);
-	nd->store = store_close(nd->store);
+	node->x = exchange_close(node->x);
+	node->store = store_close(node->store);
 }
 
 void nodes_start(struct nodes *w)
@@ -373,14 +374,14 @@ void nodes_pass(struct nodes *w, int64_t ms, int64_t step_ms)
 
 /* ---- messages ---- */
 
-int node_post(struct node *nd, enum exchange_class class, const char *text, uint8_t ret_id16[16],
+int node_post(struct node *node, enum exchange_class class, const char *text, uint8_t ret_id16[16],
 	      struct err *e, ...)
 {
 	const char *to[EXCHANGE_RECIPIENTS_MAX + 1];
 	struct exchange_part part = {NODES_PROBE_TYPE, text, strlen(text)};
 	struct exchange_post m = {.class = class,
 				  .to = to,
-				  .expires_s = env_wall(nd) / 1000 + 86400,
+				  .expires_s = env_wall(node) / 1000 + 86400,
 				  .officer = "officer-1",
 				  .case_ref = "case-1",
 				  .purpose = "freeze",
@@ -396,23 +397,23 @@ int node_post(struct node *nd, enum exchange_class class, const char *text, uint
 		m.to_n++;
 	va_end(ap);
 	STORE_TXN(txn);
-	int r = store_begin(nd->store, STORE_WRITE, &txn, e);
+	int r = store_begin(node->store, STORE_WRITE, &txn, e);
 	if (r >= 0)
-		r = exchange_post(nd->x, &m, ret_id16, e);
+		r = exchange_post(node->x, &m, ret_id16, e);
 	return r < 0 ? r : store_commit(&txn, e);
 }
 
-int64_t node_effects(struct node *nd, const char *text)
+int64_t node_effects(struct node *node, const char *text)
 {
 	STORE_ROWS(rows);
-	int r = store_first(nd->store, "SELECT COUNT(*) AS n FROM probe_effect WHERE text = ?",
+	int r = store_first(node->store, "SELECT COUNT(*) AS n FROM probe_effect WHERE text = ?",
 			    VALS(val_text(text)), &rows, NULL);
 	return r > 0 ? row_i64(&rows, "n") : -1;
 }
 
-int64_t node_count(struct node *nd, const char *sql)
+int64_t node_count(struct node *node, const char *sql)
 {
 	STORE_ROWS(rows);
-	int r = store_first(nd->store, sql, NO_VALS, &rows, NULL);
+	int r = store_first(node->store, sql, NO_VALS, &rows, NULL);
 	return r > 0 ? row_i64(&rows, "n") : -1;
 }

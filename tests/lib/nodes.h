@@ -68,9 +68,9 @@ void nodes_sign_node(struct nodes *w, size_t i);
 
 /** node_open - open store and exchange at a path (":memory:"), with the probe's handler; node_install - members and all notes
  * node_close - as a clean stop or, since nothing is flushed, a crash */
-int node_open(struct node *nd, const char *where, const struct store_options *o, struct err *e);
-int node_install(struct node *nd, struct err *e);
-void node_close(struct node *nd);
+int node_open(struct node *node, const char *where, const struct store_options *o, struct err *e);
+int node_install(struct node *node, struct err *e);
+void node_close(struct node *node);
 size_t nodes_index(const struct nodes *w, const char *name); /* NODES_MAX if none */
 
 /** nodes_start - open all in memory and install everything; aborts on failure
@@ -81,9 +81,9 @@ void nodes_run(struct nodes *w);
 void nodes_pass(struct nodes *w, int64_t ms, int64_t step_ms);
 
 /** node_post - one part of the probe's type from a node to others (names, NULL at the end); own transaction */
-int node_post(struct node *nd, enum exchange_class class, const char *text, uint8_t ret_id16[16],
+int node_post(struct node *node, enum exchange_class class, const char *text, uint8_t ret_id16[16],
 	      struct err *e, ...) __attribute__((sentinel));
 /** node_effects - how often the probe has seen this text; -1 an error. node_count - one number by SQL */
-int64_t node_effects(struct node *nd, const char *text);
-int64_t node_count(struct node *nd, const char *sql);
+int64_t node_effects(struct node *node, const char *text);
+int64_t node_count(struct node *node, const char *sql);
 #endif

@@ -28,10 +28,10 @@ static int teardown(void **state)
 	return 0;
 }
 
-static struct exchange_delivery delivery(struct node *nd, const uint8_t *id16, const char *peer)
+static struct exchange_delivery delivery(struct node *node, const uint8_t *id16, const char *peer)
 {
 	struct exchange_delivery d;
-	assert_int_equal(exchange_delivery(nd->x, id16, peer, &d, NULL), 1);
+	assert_int_equal(exchange_delivery(node->x, id16, peer, &d, NULL), 1);
 	return d;
 }
 
