@@ -175,15 +175,17 @@ static int column_open(struct ledger_column_file *f, const char *dir, uint32_t i
 }
 
 /* Take over a sum: what is added once per whole page is everything but the last, shorter one. */
-static void column_take_sum(struct ledger_column_file *f, const uint8_t sum16[16])
+static void column_take_sum(struct ledger_column_file *f, const struct ledger_manifest *m)
 {
+	const uint8_t *sum16 = m->sum16[f->id];
 	uint64_t len = f->row_n * f->row_bytes;
 
 	f->spender_sum = sum16_u64(sum16);
 	f->page_n = len / LEDGER_PAGE_BYTES;
-	f->page_sum = f->id == LEDGER_COL_OUT_SPENDER
-			      ? 0
-			      : sum16_load(sum16) - pages_sum(f->id, f->page_n, f->map + HEAD, len);
+	if (f->id == LEDGER_COL_OUT_SPENDER || m->counts.block_n == 0)
+		f->page_sum = 0;
+	else
+		f->page_sum = sum16_load(sum16) - pages_sum(f->id, f->page_n, f->map + HEAD, len);
 }
 
 /* Spenders that an interrupted import wrote, or that a cut takes away. */
@@ -222,7 +224,7 @@ int columns_open(struct ledger_columns_file *ret, const char *dir, const struct 
 		r = column_open(&ret->col[id], dir, id, m, e);
 		if (r < 0)
 			break;
-		column_take_sum(&ret->col[id], m->sum16[id]);
+		column_take_sum(&ret->col[id], m);
 		view_refresh(ret, id);
 	}
 	if (r < 0)

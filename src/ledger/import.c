@@ -314,20 +314,16 @@ static int cut_to(struct importer *im, const struct locks *k, uint64_t block_n, 
 	return columns_open(&im->columns, im->dir, &im->manifest, true, e);
 }
 
-/* The height of the first block of a ledger that does not begin at the chain's: what its coinbase states, else 0. */
-static int first_height(struct importer *im, struct err *e)
+/* The height that a block's coinbase states; 0 before version 2 (BIP 34), when that place held other things. */
+static int stated_height(struct importer *im, const struct header_node *node, uint32_t *ret_height,
+			 struct err *e)
 {
-	const struct header_node *node = &im->headers.nodes[im->headers.path[0]];
-	static const uint8_t zeros[32];
 	_cleanup_(buf_done) struct buf b = {0};
-	struct block_summary summary;
+	struct block_reader reader;
+	struct tx t;
 	uint8_t *p;
 	int r;
 
-	im->partial = memcmp(node->prev32, zeros, 32) != 0;
-	im->columns.v.counts.flags = im->partial ? LEDGER_FLAG_PARTIAL : 0;
-	if (!im->partial)
-		return 0;
 	buf_init(&b, BLOCK_LEN_MAX);
 	p = buf_space(&b, node->size);
 	if (!p)
@@ -335,16 +331,39 @@ static int first_height(struct importer *im, struct err *e)
 	r = blkfiles_read(&im->files, 'b', node->file, node->off, p, node->size, e);
 	if (r < 0)
 		return r;
-	r = block_check(p, node->size, network_net(im->network), &summary, e);
+	r = block_open(&reader, p, node->size, block_flags(network_net(im->network)));
+	if (r == 0)
+		r = block_next(&reader, &t);
 	if (r < 0)
 		return import_corrupt(im, node, e, "%s", err_sentence(r));
-	if (im->opt->first_height >= 0)
-		im->columns.v.counts.first_height = (uint32_t)im->opt->first_height;
-	else if (summary.height >= 0)
-		im->columns.v.counts.first_height = (uint32_t)summary.height;
-	if (im->columns.v.counts.first_height > UINT32_MAX - (uint64_t)im->headers.path_n)
+	if (reader.header.version < 2 || tx_height(&t, ret_height) < 0)
+		*ret_height = 0;
+	return 0;
+}
+
+/* The height of the first block of a ledger that does not begin at the chain's: what the user says, or its coinbase, else 0. */
+static int first_height(struct importer *im, struct err *e)
+{
+	const struct header_node *node = &im->headers.nodes[im->headers.path[0]];
+	struct ledger_counts *c = &im->columns.v.counts;
+	static const uint8_t zeros[32];
+	uint32_t height = 0;
+	int r = 0;
+
+	im->partial = memcmp(node->prev32, zeros, 32) != 0;
+	c->flags = im->partial ? LEDGER_FLAG_PARTIAL : 0;
+	if (im->opt->first_height > UINT32_MAX)
+		return err_set(e, ERR_RANGE, "first-height", "above 2^32 - 1");
+	if (im->partial && im->opt->first_height >= 0)
+		height = (uint32_t)im->opt->first_height;
+	else if (im->partial)
+		r = stated_height(im, node, &height, e);
+	if (r < 0)
+		return r;
+	if (height > UINT32_MAX - im->headers.path_n)
 		return err_set(e, ERR_RANGE, "first-height",
 			       "the last block's height does not fit 32 bits");
+	c->first_height = height;
 	return 0;
 }
 

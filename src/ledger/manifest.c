@@ -72,6 +72,7 @@ void ledger_header_put(struct ledger_header *h, uint32_t chain, enum ledger_kind
 int ledger_header_check(const void *p, size_t len, uint32_t chain, enum ledger_kind kind,
 			uint32_t id, const char *name, struct err *e)
 {
+	static const uint8_t zeros32[32];
 	struct ledger_header h;
 
 	if (len < sizeof(h))
@@ -86,6 +87,9 @@ int ledger_header_check(const void *p, size_t len, uint32_t chain, enum ledger_k
 			       "%s: format version %" PRIu32
 			       ", this program knows %d: upgrade it or import anew",
 			       name, le32toh(h.version_le), LEDGER_VERSION);
+	if (kind == LEDGER_KIND_COLUMN && memcmp(h.tip32, zeros32, sizeof(zeros32)) != 0)
+		return err_set(e, ERR_CORRUPT, name, "%s: bytes in its header that must be zero",
+			       name);
 	if (le32toh(h.kind_le) != (uint32_t)kind || le32toh(h.id_le) != id ||
 	    (kind == LEDGER_KIND_COLUMN && le32toh(h.row_bytes_le) != ledger_columns[id].row_bytes))
 		return err_set(e, ERR_CORRUPT, name, "%s: another file's header", name);

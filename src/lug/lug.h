@@ -64,7 +64,7 @@ int args_u64(const struct args *a, const char *name, uint64_t min, uint64_t max,
 int args_choice(const struct args *a, const char *name, const char *const *words, int *ret,
 		struct err *e) WARN_UNUSED;
 
-/** lug_api - one call to the node's API over its UNIX socket (--node DIR, DIR/lugd.sock)
+/** lug_api - one call to the node's API over its UNIX socket (DIR/lugd.sock of --node DIR, or --node SOCKET itself)
  * In:      method, path   "POST", "/v1/requests"; body NULL for none, borrowed
  * Out:     ret_reply      new reference; on an error of the API e holds its code, field and message
  * Returns: 0; -ERR_CONNREFUSED no node is running there; the API's own code */

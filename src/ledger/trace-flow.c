@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The two sides of a transaction on one line (taint.md 2), and whether it is an equal-output CoinJoin (taint.md 3). */
+#include "ledger/trace-int.h"
+#include <string.h>
+
+enum { JOIN_EQUAL_MIN = 3 };
+
+int parts_add(struct parts *ps, uint64_t id, uint64_t value)
+{
+	if (ps->n == ps->cap) {
+		uint32_t cap = ps->cap ? ps->cap * 2 : 64;
+		struct part *p = realloc(ps->p, (size_t)cap * sizeof(*p));
+		if (!p)
+			return -ERR_NOMEM;
+		ps->p = p;
+		ps->cap = cap;
+	}
+	if (__builtin_add_overflow(ps->value, value, &ps->value))
+		return -ERR_CORRUPT;
+	ps->p[ps->n++] = (struct part){.id = id, .value = value, .reached = TRACE_NONE};
+	return 0;
+}
+
+int runs_add(struct runs *rs, uint64_t off, uint64_t len)
+{
+	if (rs->n == rs->cap) {
+		uint32_t cap = rs->cap ? rs->cap * 2 : 64;
+		struct trace_run *p = realloc(rs->p, (size_t)cap * sizeof(*p));
+		if (!p)
+			return -ERR_NOMEM;
+		rs->p = p;
+		rs->cap = cap;
+	}
+	rs->p[rs->n++] = (struct trace_run){.off = off, .len = len};
+	return 0;
+}
+
+static bool output_valid(const struct trace_source *s, uint64_t o)
+{
+	return o < s->output_n || (o >= s->foreign_base && o - s->foreign_base < s->foreign_n);
+}
+
+static int load_ins(struct parts *ps, const struct trace_source *s, const struct trace_tx *tx)
+{
+	for (uint32_t i = 0; i < tx->in_n; i++) {
+		uint64_t o = s->in_output(s->ctx, tx->first_in + i);
+		if (!output_valid(s, o))
+			return -ERR_CORRUPT;
+		if (!s->out_known(s->ctx, o))
+			return 1;
+		int r = parts_add(ps, o, s->out_value(s->ctx, o));
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int load_outs(struct parts *ps, const struct trace_source *s, const struct trace_tx *tx)
+{
+	for (uint32_t i = 0; i < tx->out_n; i++) {
+		uint64_t o = tx->first_out + i;
+		int r = parts_add(ps, o, s->out_value(s->ctx, o));
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* The fee of another transaction: 0, 1 unknown, or an error. */
+static int fee_of(const struct trace_source *s, uint32_t txnum, uint64_t *ret_fee)
+{
+	struct trace_tx tx;
+	uint64_t in = 0, out = 0;
+	s->tx(s->ctx, txnum, &tx);
+	for (uint32_t i = 0; i < tx.in_n; i++) {
+		uint64_t o = s->in_output(s->ctx, tx.first_in + i);
+		if (!output_valid(s, o))
+			return -ERR_CORRUPT;
+		if (!s->out_known(s->ctx, o))
+			return 1;
+		if (__builtin_add_overflow(in, s->out_value(s->ctx, o), &in))
+			return -ERR_CORRUPT;
+	}
+	for (uint32_t i = 0; i < tx.out_n; i++)
+		if (__builtin_add_overflow(out, s->out_value(s->ctx, tx.first_out + i), &out))
+			return -ERR_CORRUPT;
+	*ret_fee = in - out;
+	return out > in ? -ERR_CORRUPT : 0;
+}
+
+/* Left side of a coinbase: minted money, then the fees of its block when they are followed. */
+static int load_coinbase(struct flow *f, const struct trace_source *s, enum trace_fees fees,
+			 uint32_t txnum)
+{
+	struct trace_block b;
+	struct parts *ps = &f->left;
+	int r = parts_add(ps, PART_MINTED, 0);
+	s->block(s->ctx, txnum, &b);
+	for (uint32_t i = 1; r == 0 && fees == TRACE_FEES_FOLLOW && i < b.tx_n; i++) {
+		uint64_t fee;
+		r = fee_of(s, b.first_tx + i, &fee);
+		if (r == 0)
+			r = parts_add(ps, TRACE_FEE | (b.first_tx + i), fee);
+	}
+	if (r != 0)
+		return r;
+	if (ps->value <= f->right.value) {
+		ps->p[0].value = f->right.value - ps->value;
+		ps->value = f->right.value;
+		return 0;
+	}
+	return parts_add(&f->right, PART_GONE, ps->value - f->right.value);
+}
+
+static int u64_cmp(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return (x > y) - (x < y);
+}
+
+/* How often the most frequent amount above zero occurs; of several the largest. v is sorted. */
+static uint32_t most_frequent(uint64_t *v, uint32_t n, uint64_t *ret_value)
+{
+	uint32_t best = 0, run = 0;
+	qsort(v, n, sizeof(*v), u64_cmp);
+	for (uint32_t i = 0; i < n; i++) {
+		run = i && v[i] == v[i - 1] ? run + 1 : 1;
+		if (v[i] && run >= best) {
+			best = run;
+			*ret_value = v[i];
+		}
+	}
+	return best;
+}
+
+/* Different values among v that are not 0. */
+static uint32_t distinct(uint64_t *v, uint32_t n)
+{
+	uint32_t k = 0;
+	qsort(v, n, sizeof(*v), u64_cmp);
+	for (uint32_t i = 0; i < n; i++)
+		k += v[i] && (!i || v[i] != v[i - 1]);
+	return k;
+}
+
+/* The rule itself; v has room for as many values as either side has. */
+static int joined_with(const struct trace_source *s, const struct trace_tx *tx, uint64_t *v)
+{
+	uint64_t value = 0;
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < tx->out_n; i++)
+		v[i] = s->out_value(s->ctx, tx->first_out + i);
+	uint32_t k = most_frequent(v, tx->out_n, &value);
+	if (k < JOIN_EQUAL_MIN || tx->in_n < k || tx->out_n > 2 * (uint64_t)k + 1)
+		return 0;
+	for (uint32_t i = 0; i < tx->out_n; i++)
+		if (s->out_value(s->ctx, tx->first_out + i) == value)
+			v[n++] = s->out_address(s->ctx, tx->first_out + i);
+	if (distinct(v, n) != k)
+		return 0;
+	for (uint32_t i = 0; i < tx->in_n; i++) {
+		uint64_t o = s->in_output(s->ctx, tx->first_in + i);
+		if (!output_valid(s, o))
+			return -ERR_CORRUPT;
+		v[i] = s->out_address(s->ctx, o);
+	}
+	return distinct(v, tx->in_n) >= k;
+}
+
+int trace_joined(const struct trace_source *s, uint32_t txnum)
+{
+	enum { FEW = 64 };
+	uint64_t few[FEW];
+	struct trace_tx tx;
+	s->tx(s->ctx, txnum, &tx);
+	/* Most transactions end here. */
+	if (tx.in_n < JOIN_EQUAL_MIN || tx.out_n < JOIN_EQUAL_MIN)
+		return 0;
+	uint32_t n = tx.in_n > tx.out_n ? tx.in_n : tx.out_n;
+	if (n <= FEW)
+		return joined_with(s, &tx, few);
+	_cleanup_(freep) uint64_t *many = malloc((size_t)n * sizeof(*many));
+	return many ? joined_with(s, &tx, many) : -ERR_NOMEM;
+}
+
+int flow_load(struct flow *f, const struct trace_source *s, enum trace_fees fees, uint32_t txnum)
+{
+	struct trace_tx tx;
+	f->left.n = f->right.n = 0;
+	f->left.value = f->right.value = 0;
+	f->joined = false;
+	s->tx(s->ctx, txnum, &tx);
+	int r = load_outs(&f->right, s, &tx);
+	if (r < 0)
+		return r;
+	if (!tx.in_n)
+		return load_coinbase(f, s, fees, txnum);
+	r = load_ins(&f->left, s, &tx);
+	if (r != 0)
+		return r;
+	if (f->right.value > f->left.value)
+		return -ERR_CORRUPT;
+	r = trace_joined(s, txnum);
+	if (r < 0)
+		return r;
+	f->joined = r;
+	return parts_add(&f->right, fees == TRACE_FEES_FOLLOW ? TRACE_FEE | txnum : PART_GONE,
+			 f->left.value - f->right.value);
+}
+
+void flow_done(struct flow *f)
+{
+	free(f->left.p);
+	free(f->right.p);
+	memset(f, 0, sizeof(*f));
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The policies: how taint crosses a transaction. Each is one rule on the line of taint.md 2, the same in both directions. */
+#include "ledger/trace-int.h"
+#include <assert.h>
+
+typedef unsigned __int128 u128;
+
+struct rest { /* what rounding down left of a part, in units of 1 / line */
+	uint64_t rest;
+	uint32_t part;
+};
+
+static int by_rest(const void *a, const void *b)
+{
+	const struct rest *x = a, *y = b;
+	if (x->rest != y->rest)
+		return x->rest < y->rest ? 1 : -1;
+	return x->part < y->part ? -1 : 1;
+}
+
+static int rest_room(struct share_scratch *tmp, uint32_t n)
+{
+	if (n <= tmp->cap)
+		return 0;
+	struct rest *p = realloc(tmp->rest, (size_t)n * sizeof(*p));
+	if (!p)
+		return -ERR_NOMEM;
+	tmp->rest = p;
+	tmp->cap = n;
+	return 0;
+}
+
+static uint64_t tainted_sum(const struct parts *ps)
+{
+	uint64_t t = 0;
+	for (uint32_t i = 0; i < ps->n; i++)
+		t += ps->p[i].amount;
+	return t;
+}
+
+static int share_haircut(const struct parts *from, struct parts *to, struct share_scratch *tmp)
+{
+	uint64_t t = tainted_sum(from), left = t, line = to->value;
+	int r = rest_room(tmp, to->n);
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < to->n; i++) {
+		u128 x = (u128)t * to->p[i].value;
+		to->p[i].amount = (uint64_t)(x / line);
+		tmp->rest[i] = (struct rest){.rest = (uint64_t)(x % line), .part = i};
+		left -= to->p[i].amount;
+	}
+	/* Fewer units are left than parts have a remainder, so each gets one at most and stays within its value. */
+	assert(left < to->n);
+	if (left)
+		qsort(tmp->rest, to->n, sizeof(*tmp->rest), by_rest);
+	for (uint32_t i = 0; i < left; i++)
+		to->p[tmp->rest[i].part].amount++;
+	return 0;
+}
+
+static void share_poison(struct parts *to)
+{
+	for (uint32_t i = 0; i < to->n; i++)
+		to->p[i].amount = to->p[i].value;
+}
+
+/* Fewest hops, then the largest gift, then the first. */
+static bool better_parent(const struct part *a, uint64_t a_gift, const struct part *b,
+			  uint64_t b_gift)
+{
+	return a->hops != b->hops ? a->hops < b->hops : a_gift > b_gift;
+}
+
+static void parent_common(const struct parts *from, struct parts *to)
+{
+	const struct part *best = NULL;
+	for (uint32_t i = 0; i < from->n; i++) {
+		const struct part *p = &from->p[i];
+		if (p->amount && (!best || better_parent(p, p->amount, best, best->amount)))
+			best = p;
+	}
+	for (uint32_t i = 0; i < to->n; i++) {
+		to->p[i].reached = best->reached;
+		to->p[i].hops = best->hops;
+	}
+}
+
+/* Where fifo stands on the receiving side. */
+struct fifo {
+	struct parts *to;
+	struct runs *runs;
+	uint32_t at;	/* part */
+	uint64_t start; /* of that part on the line */
+	uint64_t gift,
+		best_gift; /* of the giver at hand to that part, and of the best one before */
+	const struct part *best;
+};
+
+static void fifo_settle(struct fifo *f, const struct part *giver)
+{
+	struct part *p = &f->to->p[f->at];
+	if (f->gift && (!f->best || better_parent(giver, f->gift, f->best, f->best_gift))) {
+		f->best = giver;
+		f->best_gift = f->gift;
+		p->reached = giver->reached;
+		p->hops = giver->hops;
+	}
+	f->gift = 0;
+}
+
+static void fifo_next_part(struct fifo *f, const struct part *giver)
+{
+	fifo_settle(f, giver);
+	f->start += f->to->p[f->at++].value;
+	f->best = NULL;
+	f->best_gift = 0;
+}
+
+/* One tainted stretch of the line arrives. */
+static int fifo_stretch(struct fifo *f, const struct part *giver, uint64_t at, uint64_t end)
+{
+	while (at < end) {
+		struct part *p = &f->to->p[f->at];
+		uint64_t part_end = f->start + p->value;
+		if (part_end <= at) {
+			fifo_next_part(f, giver);
+			continue;
+		}
+		uint64_t stop = part_end < end ? part_end : end;
+		struct trace_run *last = p->run_n ? &f->runs->p[f->runs->n - 1] : NULL;
+		if (last && last->off + last->len == at - f->start) {
+			last->len += stop - at;
+		} else {
+			if (!p->run_n)
+				p->run_first = f->runs->n;
+			int r = runs_add(f->runs, at - f->start, stop - at);
+			if (r < 0)
+				return r;
+			p->run_n++;
+		}
+		p->amount += stop - at;
+		f->gift += stop - at;
+		at = stop;
+	}
+	return 0;
+}
+
+static int share_fifo(const struct parts *from, const struct runs *given, struct parts *to,
+		      struct runs *ret_runs)
+{
+	struct fifo f = {.to = to, .runs = ret_runs};
+	uint64_t start = 0;
+	for (uint32_t i = 0; i < from->n; start += from->p[i++].value) {
+		const struct part *p = &from->p[i];
+		for (uint32_t k = 0; k < p->run_n; k++) {
+			const struct trace_run *run = &given->p[p->run_first + k];
+			int r = fifo_stretch(&f, p, start + run->off, start + run->off + run->len);
+			if (r < 0)
+				return r;
+		}
+		fifo_settle(&f, p);
+	}
+	return 0;
+}
+
+/* Fifo in a joined transaction: amounts of haircut, each at the beginning of its part. */
+static int runs_at_start(struct parts *to, struct runs *ret_runs)
+{
+	for (uint32_t i = 0; i < to->n; i++) {
+		struct part *p = &to->p[i];
+		if (!p->amount)
+			continue;
+		p->run_first = ret_runs->n;
+		p->run_n = 1;
+		int r = runs_add(ret_runs, 0, p->amount);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int share(enum trace_policy policy, bool joined, const struct parts *from, const struct runs *given,
+	  struct parts *to, struct runs *ret_runs, struct share_scratch *tmp)
+{
+	int r = 0;
+	ret_runs->n = 0;
+	switch (policy) {
+	case TRACE_POISON:
+		share_poison(to);
+		parent_common(from, to);
+		return 0;
+	case TRACE_HAIRCUT:
+		r = share_haircut(from, to, tmp);
+		parent_common(from, to);
+		break;
+	case TRACE_FIFO:
+		if (!joined) {
+			r = share_fifo(from, given, to, ret_runs);
+			break;
+		}
+		r = share_haircut(from, to, tmp);
+		parent_common(from, to);
+		if (r == 0)
+			r = runs_at_start(to, ret_runs);
+		break;
+	}
+	if (r < 0)
+		return r;
+	return NEVER(tainted_sum(from) != tainted_sum(to)) ? -ERR_CORRUPT : 0;
+}
