@@ -29,19 +29,23 @@ static inline uint64_t rotl(uint64_t v, unsigned n)
 
 static void theta(uint64_t a[LANES])
 {
-	uint64_t c[5];
+	uint64_t c[5], d[5];
 	for (unsigned x = 0; x < 5; x++)
 		c[x] = a[x] ^ a[x + 5] ^ a[x + 10] ^ a[x + 15] ^ a[x + 20];
-	for (unsigned x = 0; x < 5; x++) {
-		uint64_t d = c[(x + 4) % 5] ^ rotl(c[(x + 1) % 5], 1);
-		for (unsigned y = 0; y < LANES; y += 5)
-			a[y + x] ^= d;
-	}
+	d[0] = c[4] ^ rotl(c[1], 1);
+	d[1] = c[0] ^ rotl(c[2], 1);
+	d[2] = c[1] ^ rotl(c[3], 1);
+	d[3] = c[2] ^ rotl(c[4], 1);
+	d[4] = c[3] ^ rotl(c[0], 1);
+	for (unsigned y = 0; y < LANES; y += 5)
+		for (unsigned x = 0; x < 5; x++)
+			a[y + x] ^= d[x];
 }
 
 static void rho_pi(uint64_t a[LANES])
 {
 	uint64_t moving = a[1];
+#pragma GCC unroll 24
 	for (unsigned i = 0; i < 24; i++) {
 		uint64_t next = a[pi[i]];
 		a[pi[i]] = rotl(moving, rho[i]);
@@ -71,24 +75,31 @@ static void keccak_f(uint64_t a[LANES])
 	}
 }
 
-static void absorb_byte(uint64_t a[LANES], size_t at, uint8_t v)
+/* The next len bytes, at most RATE, into the state; lanes are little-endian. */
+static void absorb(uint64_t a[LANES], const uint8_t *p, size_t len)
 {
-	a[at / 8] ^= (uint64_t)v << 8 * (at % 8);
+	size_t i = 0;
+	for (; i + 8 <= len; i += 8)
+		a[i / 8] ^= (uint64_t)p[i] | (uint64_t)p[i + 1] << 8 | (uint64_t)p[i + 2] << 16 |
+			    (uint64_t)p[i + 3] << 24 | (uint64_t)p[i + 4] << 32 |
+			    (uint64_t)p[i + 5] << 40 | (uint64_t)p[i + 6] << 48 |
+			    (uint64_t)p[i + 7] << 56;
+	for (; i < len; i++)
+		a[i / 8] ^= (uint64_t)p[i] << 8 * (i % 8);
 }
 
 void keccak256(const void *p, size_t len, uint8_t out32[static KECCAK256_LEN])
 {
+	static const uint8_t pad_first = 0x01, pad_last = 0x80;
 	const uint8_t *in = p;
 	uint64_t a[LANES] = {0};
 	for (; len >= RATE; in += RATE, len -= RATE) {
-		for (size_t i = 0; i < RATE; i++)
-			absorb_byte(a, i, in[i]);
+		absorb(a, in, RATE);
 		keccak_f(a);
 	}
-	for (size_t i = 0; i < len; i++)
-		absorb_byte(a, i, in[i]);
-	absorb_byte(a, len, 0x01);
-	absorb_byte(a, RATE - 1, 0x80);
+	absorb(a, in, len);
+	a[len / 8] ^= (uint64_t)pad_first << 8 * (len % 8);
+	a[(RATE - 1) / 8] ^= (uint64_t)pad_last << 56;
 	keccak_f(a);
 	for (size_t i = 0; i < KECCAK256_LEN; i++)
 		out32[i] = (uint8_t)(a[i / 8] >> 8 * (i % 8));
