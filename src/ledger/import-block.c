@@ -179,7 +179,7 @@ static int table_room(struct importer *im, struct ledger_table *t, uint64_t n, c
 		      struct err *e)
 {
 	uint64_t missing = 0;
-	int r = table_reserve(t, n, &missing);
+	int r = ledger_table_reserve(t, n, &missing);
 
 	if (r == -ERR_BUDGET)
 		return err_set(e, r, "memory",
@@ -221,9 +221,9 @@ static const uint8_t *txid_of(const struct importer *im, uint32_t txnum)
 static bool tx_slot(const struct importer *im, uint64_t print, const uint8_t *txid32,
 		    uint64_t *ret_slot, uint32_t *ret_txnum)
 {
-	uint64_t at = table_start(&im->tx_table, (uint32_t)print);
+	uint64_t at = ledger_table_start(&im->tx_table, (uint32_t)print);
 
-	for (; table_find(&im->tx_table, (uint32_t)print, &at, ret_txnum); at++)
+	for (; ledger_table_find(&im->tx_table, (uint32_t)print, &at, ret_txnum); at++)
 		if (memcmp(txid_of(im, *ret_txnum), txid32, 32) == 0) {
 			*ret_slot = at;
 			return true;
@@ -293,7 +293,7 @@ static int txs_write(struct importer *im, struct import_work *w, struct err *e)
 		if (tx_slot(im, print, txid32, &slot, &earlier))
 			r = tx_repeat(im, w, i, slot, earlier, e);
 		else
-			table_put(&im->tx_table, (uint32_t)print, w->first_tx + i);
+			ledger_table_put(&im->tx_table, (uint32_t)print, w->first_tx + i);
 		if (r < 0)
 			return r;
 	}
@@ -311,11 +311,11 @@ uint32_t import_address(struct importer *im, const struct address *a, uint64_t p
 			uint64_t first_out)
 {
 	struct ledger_columns_file *c = &im->columns;
-	uint64_t at = table_start(&im->address_table, (uint32_t)print);
+	uint64_t at = ledger_table_start(&im->address_table, (uint32_t)print);
 	struct ledger_address_row *row;
 	uint32_t id;
 
-	for (; table_find(&im->address_table, (uint32_t)print, &at, &id); at++) {
+	for (; ledger_table_find(&im->address_table, (uint32_t)print, &at, &id); at++) {
 		const struct ledger_address_row *known = view_address(&c->v, id);
 
 		if (known->type == a->kind &&
@@ -327,7 +327,7 @@ uint32_t import_address(struct importer *im, const struct address *a, uint64_t p
 	*row = (struct ledger_address_row){.type = a->kind, .payload_len = a->len};
 	memcpy(row->payload, a->payload, sizeof(row->payload));
 	ledger_store40(row->first_out40, first_out);
-	table_put(&im->address_table, (uint32_t)print, id);
+	ledger_table_put(&im->address_table, (uint32_t)print, id);
 	return id;
 }
 
@@ -346,7 +346,7 @@ static void outputs_read(struct importer *im, const struct import_work *w)
 			memcpy(columns_push(&im->columns, LEDGER_COL_VALUE), &value_le, 8);
 			(void)script_classify(out.script, out.script_len, &s->addresses[n]);
 			s->prints[n] = import_address_print(im, &s->addresses[n]);
-			table_prefetch(&im->address_table, (uint32_t)s->prints[n]);
+			ledger_table_prefetch(&im->address_table, (uint32_t)s->prints[n]);
 		}
 	}
 }
@@ -426,7 +426,7 @@ static void inputs_read(struct importer *im, const struct import_work *w)
 
 		for (struct txin in; txin_next(&it, &in); n++) {
 			prints[n] = ledger_fingerprint(im->key16, in.prev32);
-			table_prefetch(&im->tx_table, (uint32_t)prints[n]);
+			ledger_table_prefetch(&im->tx_table, (uint32_t)prints[n]);
 		}
 	}
 }
@@ -538,7 +538,7 @@ int import_tables_fill(struct importer *im, uint64_t tx_total, struct err *e)
 		if (tx_slot(im, print, txid32, &slot, &earlier))
 			im->tx_table.slots[slot].row1 = (uint32_t)t + 1;
 		else
-			table_put(&im->tx_table, (uint32_t)print, (uint32_t)t);
+			ledger_table_put(&im->tx_table, (uint32_t)print, (uint32_t)t);
 	}
 	for (uint64_t i = 1; r == 0 && i < v->counts.address_n; i++) {
 		const struct ledger_address_row *a = view_address(v, i);
@@ -546,10 +546,10 @@ int import_tables_fill(struct importer *im, uint64_t tx_total, struct err *e)
 		if (a->payload_len > ADDRESS_PAYLOAD_MAX)
 			return err_set(e, ERR_CORRUPT, "address",
 				       "columns/address: impossible length");
-		table_put(&im->address_table,
-			  (uint32_t)ledger_fingerprint_address(im->key16, a->type, a->payload,
-							       a->payload_len),
-			  (uint32_t)i);
+		ledger_table_put(&im->address_table,
+				 (uint32_t)ledger_fingerprint_address(im->key16, a->type,
+								      a->payload, a->payload_len),
+				 (uint32_t)i);
 	}
 	return r;
 }

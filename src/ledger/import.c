@@ -440,8 +440,8 @@ static int publish(struct importer *im, struct err *e)
 	if (r < 0)
 		return r;
 	im->result->memory_bytes = im->opt->memory_bytes - im->budget;
-	table_done(&im->tx_table);
-	table_done(&im->address_table);
+	ledger_table_done(&im->tx_table);
+	ledger_table_done(&im->address_table);
 	im->progress.phase = LEDGER_PHASE_INDEX;
 	(void)progress_call(im);
 	r = ledger_index_write(im->dir, &im->columns.v, im->key16, im->opt->memory_bytes,
@@ -515,8 +515,8 @@ static int run(struct importer *im, const struct locks *k, struct err *e)
 static void importer_done(struct importer *im)
 {
 	columns_close(&im->columns);
-	table_done(&im->tx_table);
-	table_done(&im->address_table);
+	ledger_table_done(&im->tx_table);
+	ledger_table_done(&im->address_table);
 	headers_done(&im->headers);
 	undo_file_done(&im->undo);
 	blkfiles_close(&im->files);
@@ -551,8 +551,8 @@ int ledger_import(const char *blocks_dir, const char *dir, const struct ledger_i
 		return err_set(e, ERR_RANGE, "memory", "at least %d MiB",
 			       (int)(LEDGER_MEMORY_MIN >> 20));
 	im.budget = o.memory_bytes;
-	table_init(&im.tx_table, &im.budget);
-	table_init(&im.address_table, &im.budget);
+	ledger_table_init(&im.tx_table, &im.budget);
+	ledger_table_init(&im.address_table, &im.budget);
 	buf_init(&im.scratch.bytes, BLOCK_LEN_MAX);
 	buf_init(&im.scratch.undo, (size_t)512 << 20);
 	for (uint32_t id = 0; id <= LEDGER_COLUMN_N; id++)

@@ -9,12 +9,12 @@
 
 enum { TABLE_SLOTS_MIN = 1024 };
 
-void table_init(struct ledger_table *t, uint64_t *budget)
+void ledger_table_init(struct ledger_table *t, uint64_t *budget)
 {
 	*t = (struct ledger_table){.budget = budget};
 }
 
-void table_done(struct ledger_table *t)
+void ledger_table_done(struct ledger_table *t)
 {
 	if (t->slots)
 		munmap(t->slots, t->slot_n * sizeof(*t->slots));
@@ -32,7 +32,7 @@ static void slots_put(struct ledger_slot *slots, uint64_t slot_n, struct ledger_
 	slots[i] = s;
 }
 
-int table_reserve(struct ledger_table *t, uint64_t n, uint64_t *ret_missing)
+int ledger_table_reserve(struct ledger_table *t, uint64_t n, uint64_t *ret_missing)
 {
 	uint64_t slot_n = t->slot_n ? t->slot_n : TABLE_SLOTS_MIN;
 	struct ledger_slot *slots;
@@ -62,7 +62,7 @@ int table_reserve(struct ledger_table *t, uint64_t n, uint64_t *ret_missing)
 	return 0;
 }
 
-void table_put(struct ledger_table *t, uint32_t tag, uint32_t row)
+void ledger_table_put(struct ledger_table *t, uint32_t tag, uint32_t row)
 {
 	slots_put(t->slots, t->slot_n, (struct ledger_slot){tag, row + 1});
 	t->row_n++;

@@ -15,23 +15,23 @@ struct ledger_table {
 	uint64_t *budget; /* bytes that may still be taken; shared by the tables of one import */
 };
 
-/** table_init - empty; takes no memory yet. table_done - give everything back */
-void table_init(struct ledger_table *t, uint64_t *budget);
-void table_done(struct ledger_table *t);
-/** table_reserve - room for n rows in all, at most 3/4 full
+/** ledger_table_init - empty; takes no memory yet. ledger_table_done - give everything back */
+void ledger_table_init(struct ledger_table *t, uint64_t *budget);
+void ledger_table_done(struct ledger_table *t);
+/** ledger_table_reserve - room for n rows in all, at most 3/4 full
  * Returns: 0; -ERR_BUDGET with what would suffice in ret_missing (bytes beyond the budget); -ERR_NOMEM */
-int table_reserve(struct ledger_table *t, uint64_t n, uint64_t *ret_missing) WARN_UNUSED;
-/** table_put - add a row; room must be there */
-void table_put(struct ledger_table *t, uint32_t tag, uint32_t row);
+int ledger_table_reserve(struct ledger_table *t, uint64_t n, uint64_t *ret_missing) WARN_UNUSED;
+/** ledger_table_put - add a row; room must be there */
+void ledger_table_put(struct ledger_table *t, uint32_t tag, uint32_t row);
 
-/** table_start - first slot of a tag; table_find - the next row with this tag from *at on, which then names its slot
+/** ledger_table_start - first slot of a tag; ledger_table_find - the next row with this tag from *at on, which then names its slot
  * Returns: false at the end; *at is then to be forgotten. After true, go on with *at + 1 */
-static inline uint64_t table_start(const struct ledger_table *t, uint32_t tag)
+static inline uint64_t ledger_table_start(const struct ledger_table *t, uint32_t tag)
 {
 	return t->slot_n ? tag & (t->slot_n - 1) : 0;
 }
-static inline bool table_find(const struct ledger_table *t, uint32_t tag, uint64_t *at,
-			      uint32_t *ret_row)
+static inline bool ledger_table_find(const struct ledger_table *t, uint32_t tag, uint64_t *at,
+				     uint32_t *ret_row)
 {
 	if (!t->slot_n)
 		return false;
@@ -47,7 +47,7 @@ static inline bool table_find(const struct ledger_table *t, uint32_t tag, uint64
 		}
 	}
 }
-static inline void table_prefetch(const struct ledger_table *t, uint32_t tag)
+static inline void ledger_table_prefetch(const struct ledger_table *t, uint32_t tag)
 {
 	if (t->slot_n)
 		__builtin_prefetch(&t->slots[tag & (t->slot_n - 1)]);

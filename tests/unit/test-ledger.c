@@ -716,23 +716,23 @@ static void test_table(void **state)
 	struct ledger_table t;
 
 	(void)state;
-	table_init(&t, &budget);
+	ledger_table_init(&t, &budget);
 	for (uint32_t i = 0; i < 50000; i++) {
-		assert_int_equal(table_reserve(&t, (uint64_t)i + 1, &missing), 0);
-		table_put(&t, i * 2654435761u >> 3, i);
+		assert_int_equal(ledger_table_reserve(&t, (uint64_t)i + 1, &missing), 0);
+		ledger_table_put(&t, i * 2654435761u >> 3, i);
 	}
 	for (uint32_t i = 0; i < 50000; i++) {
-		uint64_t slot = table_start(&t, i * 2654435761u >> 3);
+		uint64_t slot = ledger_table_start(&t, i * 2654435761u >> 3);
 		uint32_t row;
 		bool found = false;
 
-		for (; !found && table_find(&t, i * 2654435761u >> 3, &slot, &row); slot++)
+		for (; !found && ledger_table_find(&t, i * 2654435761u >> 3, &slot, &row); slot++)
 			found = row == i;
 		assert_true(found);
 	}
-	assert_int_equal(table_reserve(&t, 400000, &missing), -ERR_BUDGET);
+	assert_int_equal(ledger_table_reserve(&t, 400000, &missing), -ERR_BUDGET);
 	assert_true(missing > 0);
-	table_done(&t);
+	ledger_table_done(&t);
 	assert_int_equal(budget, 2 << 20);
 }
 
