@@ -230,7 +230,7 @@ static int publish(struct audit_log *log, struct err *e)
 	struct audit_checkpoint head = {.size = log->edge->front.size};
 	struct buf note;
 	(void)snprintf(head.origin, sizeof(head.origin), "%s", log->key->verifier.name);
-	merkle_root(&log->edge->front, head.root32);
+	merkle_front_root(&log->edge->front, head.root32);
 	buf_init(&note, NOTE_MAX);
 	int r = sign_head(log, &head, &note, e);
 	if (r == 0)
@@ -323,7 +323,7 @@ static int load_folder(struct audit_log *log, struct err *e)
 	int r = edge_load(log->edge, t, e);
 	if (r < 0)
 		return r;
-	merkle_root(&log->edge->front, root32);
+	merkle_front_root(&log->edge->front, root32);
 	if (log->head.size && memcmp(root32, log->head.root32, 32) != 0)
 		return err_set(e, ERR_CORRUPT, "tile",
 			       "The tiles in %s do not lead to the checkpoint's root.", log->dir);
@@ -346,7 +346,7 @@ static int catch_up(struct audit_log *log, const struct saved_head *saved, struc
 	int64_t n = add_all(log, saved->head.size, e);
 	if (n < 0)
 		return (int)n;
-	merkle_root(&log->edge->front, root32);
+	merkle_front_root(&log->edge->front, root32);
 	if (log->edge->front.size != saved->head.size ||
 	    memcmp(root32, saved->head.root32, 32) != 0)
 		return contradiction(log, saved->head.size, e);

@@ -42,7 +42,7 @@ void merkle_append(struct merkle_front *f, const uint8_t leaf32[static 32])
 	f->size++;
 }
 
-void merkle_root(const struct merkle_front *f, uint8_t out32[static 32])
+void merkle_front_root(const struct merkle_front *f, uint8_t out32[static 32])
 {
 	bool any = false;
 	uint8_t hash[32];

@@ -18,9 +18,9 @@ struct merkle_front {
 	uint64_t size;
 	uint8_t node[MERKLE_LEVELS][32];
 };
-/** merkle_append - one more leaf hash; merkle_root - of the tree so far; the empty tree's is SHA-256("") */
+/** merkle_append - one more leaf hash; merkle_front_root - of the tree so far; the empty tree's is SHA-256("") */
 void merkle_append(struct merkle_front *f, const uint8_t leaf32[static 32]);
-void merkle_root(const struct merkle_front *f, uint8_t out32[static 32]);
+void merkle_front_root(const struct merkle_front *f, uint8_t out32[static 32]);
 
 /* Where the hashes of full subtrees come from: the one of 2^height leaves that starts at leaf index << height. */
 struct merkle_source {

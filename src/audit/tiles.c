@@ -192,7 +192,7 @@ static void fold_tile(const uint8_t *hashes, uint8_t out32[static 32])
 	struct merkle_front f = {0};
 	for (unsigned i = 0; i < TILE_WIDTH; i++)
 		merkle_append(&f, hashes + i * 32);
-	merkle_root(&f, out32);
+	merkle_front_root(&f, out32);
 }
 
 int edge_add(struct edge *g, const uint8_t leaf32[static 32], edge_tile_fn *fn, void *ctx,

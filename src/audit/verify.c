@@ -167,7 +167,7 @@ static int verify_tree(struct verify *v, struct err *e)
 	if (r < 0)
 		return r;
 	v->report->tiles = v->tiles->files;
-	merkle_root(&v->edge->front, root32);
+	merkle_front_root(&v->edge->front, root32);
 	if (memcmp(root32, v->report->head.root32, 32) != 0)
 		return err_set(e, ERR_CORRUPT, "checkpoint",
 			       "The entries in %s do not lead to the checkpoint's root.",

@@ -66,7 +66,7 @@ static void test_hashes(void **state)
 	assert_string_equal(hex,
 			    "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d");
 	struct merkle_front f = {0};
-	merkle_root(&f, out);
+	merkle_front_root(&f, out);
 	hex_encode(out, 32, hex);
 	assert_string_equal(hex,
 			    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
@@ -78,12 +78,12 @@ static void test_growing(void **state)
 	for (uint64_t n = 0; n <= LEAVES; n++) {
 		uint8_t root[32], expected[32];
 		mth(0, n, expected);
-		merkle_root(&f, root);
+		merkle_front_root(&f, root);
 		assert_memory_equal(root, expected, 32);
 		struct merkle_front loaded;
 		struct merkle_source src = {source_node, &n};
 		assert_int_equal(merkle_front_load(&src, n, &loaded, NULL), 0);
-		merkle_root(&loaded, root);
+		merkle_front_root(&loaded, root);
 		assert_memory_equal(root, expected, 32);
 		if (n < LEAVES)
 			merkle_append(&f, leaves[n]);
