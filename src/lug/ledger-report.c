@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a ledger says about an address or a transaction.
+ *
+ * The JSON is made first, from the ledger; the page for people is printed from it, so that both always agree. */
+#include "lug/ledger-report.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "chain/address.h"
+#include "chain/amount.h"
+#include "chain/hash.h"
+#include "chain/network.h"
+#include "ledger/ledger.h"
+#include <inttypes.h>
+
+int report_page_args(const struct args *a, struct report_page *ret, struct err *e)
+{
+	*ret = (struct report_page){.limit = REPORT_LIMIT_DEFAULT, .after = args_str(a, "after")};
+	return args_u64(a, "limit", 1, REPORT_LIMIT_MAX, &ret->limit, e);
+}
+
+int report_ledger_open(const struct args *a, struct ledger **ret_l, struct err *e)
+{
+	const char *dir = args_str(a, "ledger");
+
+	if (!dir)
+		dir = getenv("LUG_LEDGER");
+	if (!dir)
+		return err_set(e, ERR_INVAL, "ledger",
+			       "Which ledger? Give --ledger DIR, or set LUG_LEDGER.");
+	return ledger_open(dir, ret_l, e);
+}
+
+static json_t *json_hash(const uint8_t hash32[static 32])
+{
+	char text[HASH_TEXT_MAX];
+
+	return json_string(hash_text(hash32, text));
+}
+
+static json_t *json_time(uint32_t unix_s)
+{
+	char text[TIME_TEXT_MAX];
+
+	return json_string(time_utc(unix_s, text));
+}
+
+/* An address id as text; null for nobody. */
+static json_t *json_address(const struct ledger *l, uint32_t id)
+{
+	char text[LEDGER_ADDRESS_TEXT_MAX];
+
+	return id && ledger_address_text(l, id, text) == 0 ? json_string(text) : json_null();
+}
+
+static json_t *json_chain(const struct ledger *l)
+{
+	const struct network *n = ledger_network(l);
+	const struct ledger_info *info = ledger_info(l);
+
+	return json_pack("{s:s, s:s, s:s, s:i, s:I, s:o}", "network", n->name, "asset", n->caip19,
+			 "ticker", n->ticker, "decimals", (int)n->decimals, "tip_height",
+			 (json_int_t)info->height, "tip", json_hash(info->tip32));
+}
+
+static int damaged(int r, struct err *e)
+{
+	return err_set(e, r, "ledger", "%s", err_sentence(r));
+}
+
+/* ---- addresses ---- */
+
+static json_t *json_seen(const struct ledger *l, uint32_t txnum)
+{
+	struct ledger_tx tx;
+
+	if (ledger_tx_get(l, txnum, &tx) < 0)
+		return NULL;
+	return json_pack("{s:o, s:I, s:o}", "txid", json_hash(tx.txid32), "height",
+			 (json_int_t)tx.height, "time", json_time(tx.time_s));
+}
+
+static int add_balance(const struct ledger *l, uint32_t id, json_t *j, struct err *e)
+{
+	struct ledger_balance b;
+	int r = ledger_address_balance(l, id, &b);
+
+	if (r < 0)
+		return damaged(r, e);
+	r = json_object_set_new(j, "received", json_u64(b.received)) |
+	    json_object_set_new(j, "sent", json_u64(b.sent)) |
+	    json_object_set_new(j, "balance", json_u64(b.balance)) |
+	    json_object_set_new(j, "lost", json_u64(b.lost)) |
+	    json_object_set_new(j, "payments_in", json_integer((json_int_t)b.received_n)) |
+	    json_object_set_new(j, "payments_out", json_integer((json_int_t)b.sent_n)) |
+	    json_object_set_new(j, "transactions", json_integer((json_int_t)b.tx_n)) |
+	    json_object_set_new(j, "first_seen", json_seen(l, b.first_tx)) |
+	    json_object_set_new(j, "last_seen", json_seen(l, b.last_tx));
+	return r ? err_set(e, ERR_NOMEM, NULL, NULL) : 0;
+}
+
+static json_t *json_move(const struct ledger *l, const struct ledger_move *m)
+{
+	struct ledger_tx tx;
+
+	if (ledger_tx_get(l, m->txnum, &tx) < 0)
+		return NULL;
+	return json_pack("{s:o, s:I, s:o, s:o, s:o}", "txid", json_hash(tx.txid32), "height",
+			 (json_int_t)m->height, "time", json_time(m->time_s), "received",
+			 json_u64(m->received), "sent", json_u64(m->sent));
+}
+
+static int find_txid(const struct ledger *l, const char *text, uint32_t *ret_txnum, struct err *e)
+{
+	uint8_t txid32[32];
+	int r = hash_parse(text, strlen(text), txid32);
+
+	if (r < 0)
+		return err_set(e, ERR_FORMAT, "txid",
+			       "\"%.80s\" is not a transaction id: 64 hex digits", text);
+	r = ledger_tx_find(l, txid32, ret_txnum);
+	if (r == -ERR_NOENT)
+		return err_set(e, r, "txid",
+			       "No transaction %s in this ledger, which reaches to block %" PRIu32
+			       ".",
+			       text, ledger_info(l)->height);
+	return r < 0 ? damaged(r, e) : 0;
+}
+
+static int add_moves(const struct ledger *l, uint32_t id, const struct report_page *page, json_t *j,
+		     struct err *e)
+{
+	_cleanup_(freep) struct ledger_move *moves = calloc(page->limit, sizeof(*moves));
+	json_t *rows = json_array();
+	int64_t after = -1, n;
+	uint32_t mark;
+	int r = json_object_set_new(j, "page", rows);
+
+	if (!moves || r != 0)
+		return err_set(e, ERR_NOMEM, NULL, NULL);
+	if (page->after) {
+		r = find_txid(l, page->after, &mark, e);
+		if (r < 0)
+			return r;
+		after = mark;
+	}
+	n = ledger_address_moves(l, id,
+				 page->oldest_first ? LEDGER_OLDEST_FIRST : LEDGER_NEWEST_FIRST,
+				 after, moves, page->limit);
+	if (n < 0)
+		return damaged((int)n, e);
+	for (int64_t i = 0; i < n; i++)
+		if (json_array_append_new(rows, json_move(l, &moves[i])) != 0)
+			return err_set(e, ERR_NOMEM, NULL, NULL);
+	if ((uint64_t)n < page->limit)
+		return json_object_set_new(j, "next", json_null()) ? -ERR_NOMEM : 0;
+	return json_object_set(j, "next",
+			       json_object_get(json_array_get(rows, (size_t)n - 1), "txid"))
+		       ? -ERR_NOMEM
+		       : 0;
+}
+
+int report_address(const struct ledger *l, const char *text, const struct report_page *page,
+		   json_t **ret, struct err *e)
+{
+	_cleanup_(json_decrefp) json_t *j = json_chain(l);
+	char canonical[LEDGER_ADDRESS_TEXT_MAX];
+	uint32_t id = 0;
+	int r = ledger_address_find_text(l, text, &id, e);
+
+	if (r < 0 && r != -ERR_NOENT)
+		return r;
+	snprintf(canonical, sizeof(canonical), "%s", text);
+	if (r == 0 && ledger_address_text(l, id, canonical) < 0)
+		return damaged(-ERR_CORRUPT, e);
+	if (!j || json_object_set_new(j, "address", json_string(canonical)) ||
+	    json_object_set_new(j, "seen", json_boolean(r == 0)))
+		return err_set(e, ERR_NOMEM, NULL, NULL);
+	if (r == 0) {
+		r = add_balance(l, id, j, e);
+		if (r == 0)
+			r = add_moves(l, id, page, j, e);
+		if (r < 0)
+			return r;
+	}
+	*ret = TAKE_PTR(j);
+	return 0;
+}
+
+/* ---- transactions ---- */
+
+static json_t *json_input(const struct ledger *l, const struct ledger_tx *tx, uint32_t i)
+{
+	uint64_t output = ledger_in_output(l, tx->first_in + i);
+	struct ledger_output o;
+
+	if (output == LEDGER_OUTPUT_NONE || ledger_output_get(l, output, &o) < 0)
+		return NULL;
+	return json_pack("{s:I, s:o, s:I, s:o, s:o}", "n", (json_int_t)i, "txid",
+			 json_hash(o.txid32), "output", (json_int_t)o.position, "address",
+			 json_address(l, o.address), "value",
+			 o.known ? json_u64(o.value) : json_null());
+}
+
+static json_t *json_spender(const struct ledger *l, const struct ledger_output *o)
+{
+	struct ledger_tx tx;
+
+	if (o->spend != LEDGER_SPENT || ledger_tx_get(l, o->spender, &tx) < 0)
+		return json_null();
+	return json_pack("{s:o, s:I, s:I}", "txid", json_hash(tx.txid32), "input",
+			 (json_int_t)o->spender_position, "height", (json_int_t)tx.height);
+}
+
+static json_t *json_output(const struct ledger *l, const struct ledger_tx *tx, uint32_t i)
+{
+	struct ledger_output o;
+
+	if (ledger_output_get(l, tx->first_out + i, &o) < 0)
+		return NULL;
+	return json_pack("{s:I, s:o, s:o, s:o, s:b}", "n", (json_int_t)i, "value",
+			 json_u64(o.value), "address", json_address(l, o.address), "spent_by",
+			 json_spender(l, &o), "lost", o.spend == LEDGER_LOST);
+}
+
+static int add_rows(const struct ledger *l, const struct ledger_tx *tx,
+		    const struct report_page *page, json_t *j, struct err *e)
+{
+	json_t *ins = json_array(), *outs = json_array();
+	uint64_t from = 0, most = tx->in_n > tx->out_n ? tx->in_n : tx->out_n;
+
+	if (json_object_set_new(j, "inputs", ins) | json_object_set_new(j, "outputs", outs))
+		return err_set(e, ERR_NOMEM, NULL, NULL);
+	if (page->after && dec_parse_u64(page->after, strlen(page->after), UINT32_MAX, &from) < 0)
+		return err_set(e, ERR_INVAL, "after", "\"%.40s\" is not the number of a row",
+			       page->after);
+	from += page->after != NULL;
+	for (uint64_t i = from; i < most && i < from + page->limit; i++) {
+		if (i < tx->in_n && json_array_append_new(ins, json_input(l, tx, (uint32_t)i)) != 0)
+			return damaged(-ERR_CORRUPT, e);
+		if (i < tx->out_n &&
+		    json_array_append_new(outs, json_output(l, tx, (uint32_t)i)) != 0)
+			return damaged(-ERR_CORRUPT, e);
+	}
+	return json_object_set_new(j, "next",
+				   from + page->limit < most
+					   ? json_integer((json_int_t)(from + page->limit - 1))
+					   : json_null())
+		       ? -ERR_NOMEM
+		       : 0;
+}
+
+static json_t *json_fee(const struct ledger *l, uint32_t txnum)
+{
+	uint64_t fee;
+
+	return ledger_tx_fee(l, txnum, &fee) == 0 ? json_u64(fee) : json_null();
+}
+
+static int add_place(const struct ledger *l, const struct ledger_tx *tx, json_t *j)
+{
+	struct ledger_block b;
+	json_int_t depth = (json_int_t)ledger_info(l)->height - tx->height + 1;
+
+	if (ledger_block_at(l, tx->height, &b) < 0)
+		return -ERR_CORRUPT;
+	return json_object_set_new(j, "txid", json_hash(tx->txid32)) |
+			       json_object_set_new(j, "height", json_integer(tx->height)) |
+			       json_object_set_new(j, "block", json_hash(b.hash32)) |
+			       json_object_set_new(j, "time", json_time(tx->time_s)) |
+			       json_object_set_new(j, "position", json_integer(tx->position)) |
+			       json_object_set_new(j, "confirmations", json_integer(depth)) |
+			       json_object_set_new(j, "coinbase", json_boolean(tx->coinbase)) |
+			       json_object_set_new(j, "fee", json_fee(l, tx->txnum)) |
+			       json_object_set_new(j, "inputs_n", json_integer(tx->in_n)) |
+			       json_object_set_new(j, "outputs_n", json_integer(tx->out_n))
+		       ? -ERR_NOMEM
+		       : 0;
+}
+
+int report_tx(const struct ledger *l, const char *txid, const struct report_page *page,
+	      json_t **ret, struct err *e)
+{
+	_cleanup_(json_decrefp) json_t *j = NULL;
+	struct ledger_tx tx;
+	uint32_t txnum;
+	int r = find_txid(l, txid, &txnum, e);
+
+	if (r < 0)
+		return r;
+	r = ledger_tx_get(l, txnum, &tx);
+	if (r < 0)
+		return damaged(r, e);
+	j = json_chain(l);
+	r = j ? add_place(l, &tx, j) : -ERR_NOMEM;
+	if (r < 0)
+		return damaged(r, e);
+	r = add_rows(l, &tx, page, j, e);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(j);
+	return 0;
+}
+
+/* ---- for people ---- */
+
+static const char *text_of(const json_t *j, const char *key)
+{
+	const char *s = json_string_value(json_object_get(j, key));
+
+	return s ? s : "-";
+}
+
+/* An amount of a report as coins: "10.00000000"; "?" when unknown. */
+static const char *coins(const json_t *report, const json_t *row, const char *key,
+			 char out[static UNITS_TEXT_MAX])
+{
+	const char *s = json_string_value(json_object_get(row, key));
+	unsigned decimals = (unsigned)json_integer_value(json_object_get(report, "decimals"));
+	uint64_t v;
+
+	if (!s || dec_parse_u64(s, strlen(s), UINT64_MAX, &v) < 0)
+		return "?";
+	return units_text(v, decimals, out);
+}
+
+static long long number(const json_t *j, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(j, key));
+}
+
+static void print_seen(const char *what, const json_t *seen)
+{
+	printf("%-14s %s, block %lld, in %s\n", what, text_of(seen, "time"), number(seen, "height"),
+	       text_of(seen, "txid"));
+}
+
+static int print_moves(const struct lug *lug, const json_t *report)
+{
+	static const char *const heads[] = {"time",  ">block",	    ">received",
+					    ">sent", "transaction", NULL};
+	char in[UNITS_TEXT_MAX], out[UNITS_TEXT_MAX];
+	struct table t;
+	const json_t *row;
+	size_t i;
+	int r;
+
+	table_init(&t, heads);
+	json_array_foreach(json_object_get(report, "page"), i, row)
+	{
+		table_cell(&t, "%s", text_of(row, "time"));
+		table_cell(&t, "%lld", number(row, "height"));
+		table_cell(&t, "%s", coins(report, row, "received", in));
+		table_cell(&t, "%s", coins(report, row, "sent", out));
+		table_cell(&t, "%s", text_of(row, "txid"));
+	}
+	r = table_print(&t, lug);
+	table_done(&t);
+	return r;
+}
+
+static void print_next(const struct lug *lug, const json_t *report)
+{
+	const json_t *next = json_object_get(report, "next");
+
+	if (json_is_string(next))
+		printf("%smore: --after %s%s\n", color(lug, COLOR_DIM), json_string_value(next),
+		       color(lug, COLOR_OFF));
+	if (json_is_integer(next))
+		printf("%smore: --after %lld%s\n", color(lug, COLOR_DIM), number(report, "next"),
+		       color(lug, COLOR_OFF));
+}
+
+int report_address_print(const struct lug *lug, const json_t *report, struct err *e)
+{
+	char v[UNITS_TEXT_MAX];
+	const char *ticker = text_of(report, "ticker");
+	int r;
+
+	printf("%s%s%s  %s, up to block %lld\n", color(lug, COLOR_BOLD), text_of(report, "address"),
+	       color(lug, COLOR_OFF), text_of(report, "network"), number(report, "tip_height"));
+	if (!json_is_true(json_object_get(report, "seen"))) {
+		printf("never seen on this chain\n");
+		return 0;
+	}
+	printf("%-14s %s%s %s%s\n", "balance", color(lug, COLOR_BOLD),
+	       coins(report, report, "balance", v), ticker, color(lug, COLOR_OFF));
+	printf("%-14s %s %s in %lld payments\n", "received", coins(report, report, "received", v),
+	       ticker, number(report, "payments_in"));
+	printf("%-14s %s %s in %lld payments\n", "sent", coins(report, report, "sent", v), ticker,
+	       number(report, "payments_out"));
+	if (strcmp(text_of(report, "lost"), "0") != 0)
+		printf("%-14s %s %s out of reach: a coinbase repeated\n", "lost",
+		       coins(report, report, "lost", v), ticker);
+	printf("%-14s %lld\n", "transactions", number(report, "transactions"));
+	print_seen("first seen", json_object_get(report, "first_seen"));
+	print_seen("last seen", json_object_get(report, "last_seen"));
+	r = print_moves(lug, report);
+	print_next(lug, report);
+	return r < 0 ? err_set(e, r, NULL, NULL) : 0;
+}
+
+static int print_inputs(const struct lug *lug, const json_t *report)
+{
+	static const char *const heads[] = {">input", ">amount", "address", "output spent", NULL};
+	char v[UNITS_TEXT_MAX];
+	struct table t;
+	const json_t *row;
+	size_t i;
+	int r;
+
+	table_init(&t, heads);
+	json_array_foreach(json_object_get(report, "inputs"), i, row)
+	{
+		table_cell(&t, "%lld", number(row, "n"));
+		table_cell(&t, "%s", coins(report, row, "value", v));
+		table_cell(&t, "%s", text_of(row, "address"));
+		table_cell(&t, "%s:%lld", text_of(row, "txid"), number(row, "output"));
+	}
+	r = table_print(&t, lug);
+	table_done(&t);
+	return r;
+}
+
+static int print_outputs(const struct lug *lug, const json_t *report)
+{
+	static const char *const heads[] = {">output", ">amount", "address", "spent by", NULL};
+	char v[UNITS_TEXT_MAX];
+	struct table t;
+	const json_t *row;
+	size_t i;
+	int r;
+
+	table_init(&t, heads);
+	json_array_foreach(json_object_get(report, "outputs"), i, row)
+	{
+		const json_t *by = json_object_get(row, "spent_by");
+
+		table_cell(&t, "%lld", number(row, "n"));
+		table_cell(&t, "%s", coins(report, row, "value", v));
+		table_cell(&t, "%s", text_of(row, "address"));
+		if (json_is_object(by))
+			table_cell(&t, "%s:%lld", text_of(by, "txid"), number(by, "input"));
+		else
+			table_cell(&t, "%s",
+				   json_is_true(json_object_get(row, "lost")) ? "lost" : "unspent");
+	}
+	r = table_print(&t, lug);
+	table_done(&t);
+	return r;
+}
+
+int report_tx_print(const struct lug *lug, const json_t *report, struct err *e)
+{
+	bool coinbase = json_is_true(json_object_get(report, "coinbase"));
+	char v[UNITS_TEXT_MAX];
+	int r;
+
+	printf("%s%s%s  %s\n", color(lug, COLOR_BOLD), text_of(report, "txid"),
+	       color(lug, COLOR_OFF), text_of(report, "network"));
+	printf("%-14s %lld (%s), transaction %lld in it, %lld confirmations at block %lld\n",
+	       "block", number(report, "height"), text_of(report, "block"),
+	       number(report, "position"), number(report, "confirmations"),
+	       number(report, "tip_height"));
+	printf("%-14s %s\n", "time", text_of(report, "time"));
+	if (coinbase)
+		printf("%-14s new coins and the block's fees (coinbase)\n", "inputs");
+	else
+		printf("%-14s %s %s\n", "fee", coins(report, report, "fee", v),
+		       text_of(report, "ticker"));
+	printf("\n");
+	r = coinbase ? 0 : print_inputs(lug, report);
+	if (r == 0 && !coinbase)
+		printf("\n");
+	if (r == 0)
+		r = print_outputs(lug, report);
+	print_next(lug, report);
+	return r < 0 ? err_set(e, r, NULL, NULL) : 0;
+}
