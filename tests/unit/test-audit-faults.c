@@ -37,7 +37,7 @@ static void back_to_base(struct rig *rig)
 static struct audit_checkpoint seen_in_folder(struct rig *rig)
 {
 	char path[160];
-	struct audit_checkpoint head;
+	struct audit_checkpoint head = {0};
 	struct buf b;
 	struct err e = {0};
 	buf_init(&b, NOTE_MAX);
@@ -309,6 +309,7 @@ static void test_open_errors(void **state)
 	}
 	{
 		_cleanup_(audit_log_closep) struct audit_log *log = rig_log_open(rig);
+		assert_int_equal(audit_log_size(log), 300);
 		assert_int_equal(open_code(rig, &e), -ERR_BUSY);
 	}
 	assert_int_equal(rig_run("cd '%s' && truncate -s 100 tile/0/001.p/44", rig->log_dir), 0);
