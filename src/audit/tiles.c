@@ -76,14 +76,14 @@ struct tile_reader *tile_reader_free(struct tile_reader *t)
 static int read_tile_file(struct tile_reader *t, int level, uint64_t n, unsigned width,
 			  struct buf *b, struct err *e)
 {
-	char path[FOLDER_PATH_MAX + TILE_NAME_MAX];
+	char path[FOLDER_PATH_MAX + TILE_NAME_MAX], full[sizeof(path)];
 	int r = tile_path(t->dir, level, n, width, path, e);
 	if (r == 0)
+		r = tile_path(t->dir, level, n, TILE_WIDTH, full, e);
+	if (r == 0)
 		r = file_read(path, b, e);
-	if (r == -ERR_NOENT && width < TILE_WIDTH) {
-		buf_clear(b);
-		r = read_tile_file(t, level, n, TILE_WIDTH, b, NULL);
-	}
+	if (r == -ERR_NOENT && width < TILE_WIDTH)
+		r = file_read(full, b, e);
 	t->files += r == 0;
 	if (r == -ERR_NOENT)
 		return err_set(e, ERR_TRUNCATED, "tile", "%s is missing.", path);
