@@ -34,6 +34,15 @@ size_t base64_encode(enum base64_variant v, const void *p, size_t len, char *out
 	return n;
 }
 
+/* libsodium 1.0.18 takes some bytes above 127 for characters of the alphabet, so they are refused first. */
+static bool base64_ascii(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (s[i] < '+' || s[i] > 'z')
+			return false;
+	return true;
+}
+
 int base64_decode(enum base64_variant v, const char *s, size_t s_len, void *out, size_t out_max,
 		  size_t *ret_len)
 {
@@ -45,7 +54,8 @@ int base64_decode(enum base64_variant v, const char *s, size_t s_len, void *out,
 	/* Decided here: libsodium's errno does not tell a short buffer from bad padding. */
 	if (chars / 4 * 3 + chars % 4 * 3 / 4 > out_max)
 		return -ERR_OVERSIZE;
-	if (sodium_base642bin(out ? out : &none, out_max, s, s_len, NULL, &n, &end,
+	if (!base64_ascii(s, s_len) ||
+	    sodium_base642bin(out ? out : &none, out_max, s, s_len, NULL, &n, &end,
 			      sodium_variant(v)) != 0 ||
 	    end != s + s_len)
 		return -ERR_FORMAT;

@@ -190,6 +190,15 @@ static void test_hex_base64(void **state)
 	assert_int_equal(base64_decode(BASE64_PADDED, "Zg==\n", 5, out, 8, &len), -ERR_FORMAT);
 	assert_int_equal(base64_decode(BASE64_PADDED, "Z g==", 5, out, 8, &len), -ERR_FORMAT);
 	assert_int_equal(base64_decode(BASE64_PADDED, "Zm9vYmFy", 8, out, 5, &len), -ERR_OVERSIZE);
+	for (int c = -128; c < 128; c++) { /* no byte but the 64 is a character */
+		const char quad[4] = {'Z', (char)c, '9', 'v'};
+		bool known =
+			c &&
+			strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+			       c);
+		assert_int_equal(base64_decode(BASE64_RAW, quad, 4, out, 8, &len),
+				 known ? 0 : -ERR_FORMAT);
+	}
 }
 
 static void test_base58(void **state)
