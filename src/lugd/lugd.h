@@ -39,10 +39,10 @@ int lugd_own_keys(struct lugd *d, struct directory_node *ret, struct err *e) WAR
 
 /** lugd_audit - record an act of the caller in the open write transaction of lugd_store()
  * In:      type     enum audit_type
- *          what     "officer.set"; target what it was done to; detail a JSON object as text, or NULL
+ *          what     "officer.set"; target what it was done to; detail a JSON object, borrowed, or NULL
  * Returns: as audit_record */
 int lugd_audit(const struct api_call *c, int type, const char *what, const char *target,
-	       const char *detail, struct err *e) WARN_UNUSED;
+	       const json_t *detail, struct err *e) WARN_UNUSED;
 
 #define ROUTE(method, path, listener, roles, body, body_max, audit, handler, doc) \
 	api_handler handler;

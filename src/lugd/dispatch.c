@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * From a queued job to its answer: who it is, may they, the handler, the audit event. Deny by default: a person without an
+ * officer's row, and a role that the route does not name, get nothing, and the refusal is an audit event. */
+#include "base/log.h"
+#include "base/time.h"
+#include "crypto/crypto.h"
+#include "http/route.h"
+#include "lugd/lugd-int.h"
+
+static const struct api_route routes[] = {
+#define ROUTE(method, path, listener, roles, body, body_max, audit, handler, doc) \
+	{API_##method,	    path,    API_##listener, roles, API_##body, body_max, \
+	 API_AUDIT_##audit, handler, #handler,	     doc},
+#include "lugd/routes.def"
+#undef ROUTE
+};
+
+const struct api_route *dispatch_routes(size_t *ret_n)
+{
+	*ret_n = ARRAY_LEN(routes);
+	return routes;
+}
+
+/* ---- audit ---- */
+
+static int record(struct lugd *d, const struct audit_event *ev, struct err *e)
+{
+	uint8_t salt[AUDIT_SALT_LEN];
+	random_bytes(salt, sizeof(salt));
+	return audit_record(d->store, ev, time_now_ms() / 1000, salt, NULL, e);
+}
+
+int lugd_audit(const struct api_call *c, int type, const char *what, const char *target,
+	       const json_t *detail, struct err *e)
+{
+	const struct audit_event ev = {.type = (enum audit_type)type,
+				       .who = c->who.officer,
+				       .what = what,
+				       .target = target,
+				       .detail = detail};
+	return record(c->app, &ev, e);
+}
+
+static int record_alone(struct lugd *d, const struct audit_event *ev, struct err *e)
+{
+	STORE_TXN(txn);
+	int r = store_begin(d->store, STORE_WRITE, &txn, e);
+	if (r >= 0)
+		r = record(d, ev, e);
+	return r < 0 ? r : store_commit(&txn, e);
+}
+
+/* What was looked at: the path with its parts, as the handler saw them. */
+static const char *target_of(const struct api_call *c)
+{
+	const char *first = api_param(c, 0);
+	return first[0] ? arena_printf(c->a, "%s (%s)", c->route->path, first) : c->route->path;
+}
+
+static int record_look(struct lugd *d, const struct api_call *c, struct err *e)
+{
+	struct audit_event ev = {
+		.who = c->who.officer, .what = c->route->name, .target = target_of(c)};
+	switch (c->route->audit) {
+	case API_AUDIT_NONE:
+	case API_AUDIT_OWN:
+		return 0;
+	case API_AUDIT_VIEW:
+		ev.type = AUDIT_VIEW;
+		break;
+	case API_AUDIT_SEARCH:
+		ev.type = AUDIT_SEARCH;
+		break;
+	case API_AUDIT_EXPORT:
+		ev.type = AUDIT_EXPORT;
+		break;
+	}
+	return record_alone(d, &ev, e);
+}
+
+static void record_refusal(struct lugd *d, const struct api_call *c, int code)
+{
+	char who[32];
+	struct err e = {0};
+	snprintf(who, sizeof(who), "uid:%u", c->who.uid);
+	json_t *detail = json_pack("{s:s}", "code", err_name(code));
+	const struct audit_event ev = {.type = AUDIT_REFUSAL,
+				       .who = c->who.officer[0] ? c->who.officer : who,
+				       .what = c->route->name,
+				       .target = c->route->path,
+				       .detail = detail};
+	if (record_alone(d, &ev, &e) < 0)
+		log_broken("dispatch", "a refusal could not be recorded: %s", e.message);
+	json_decref(detail);
+}
+
+/* ---- people ---- */
+
+static int authorise(struct lugd *d, struct http_job *job)
+{
+	struct api_call *c = &job->call;
+	int r = officer_find(d, c->who.uid, job->officer_wanted, &c->who, &job->e);
+	if (r >= 0 && !(c->route->roles & c->who.roles))
+		r = err_set(&job->e, ERR_DENIED, "officer",
+			    "Your roles do not allow this; %s needs another one.", c->route->path);
+	if (r == -ERR_DENIED)
+		record_refusal(d, c, r);
+	return r;
+}
+
+static int run_people(struct lugd *d, struct http_job *job)
+{
+	struct api_call *c = &job->call;
+	int r = authorise(d, job);
+	if (r >= 0)
+		r = c->route->handler(c, &job->e);
+	if (r >= 0)
+		r = record_look(d, c, &job->e); /* what cannot be recorded is not shown */
+	if (c->route->method != API_GET)
+		d->dirty = true;
+	return r;
+}
+
+/* ---- peers ---- */
+
+static enum exchange_kind kind_of(const struct api_call *c)
+{
+	return c->route->handler == api_peer_parcels	? EXCHANGE_PARCELS
+	       : c->route->handler == api_peer_receipts ? EXCHANGE_RECEIPTS
+	       : c->route->handler == api_peer_heads	? EXCHANGE_HEADS
+							: EXCHANGE_NOTES;
+}
+
+static int admit_peer(struct lugd *d, struct http_job *job)
+{
+	exchange_contact(d->exchange, job->call.who.peer);
+	return exchange_admit(d->exchange, job->call.who.peer, kind_of(&job->call),
+			      job->announced_len, &job->retry_s, &job->e);
+}
+
+static int receive(struct api_call *c, struct err *e)
+{
+	struct lugd *d = lugd_of(c);
+	enum exchange_kind kind = kind_of(c);
+	buf_init(&c->raw, EXCHANGE_BODY_MAX);
+	int r = exchange_receive(d->exchange, c->who.peer, kind, c->body, c->body_len, &c->raw, e);
+	if (r < 0)
+		return r;
+	c->raw_type = exchange_kind_type(kind);
+	d->dirty = true;
+	return 0;
+}
+
+int api_peer_parcels(struct api_call *c, struct err *e)
+{
+	return receive(c, e);
+}
+
+int api_peer_receipts(struct api_call *c, struct err *e)
+{
+	return receive(c, e);
+}
+
+int api_peer_heads(struct api_call *c, struct err *e)
+{
+	return receive(c, e);
+}
+
+int api_peer_notes(struct api_call *c, struct err *e)
+{
+	return receive(c, e);
+}
+
+void dispatch_job(struct lugd *d, struct http_job *job)
+{
+	struct api_call *c = &job->call;
+	if (job->stage == HTTP_ADMIT)
+		job->result = admit_peer(d, job);
+	else if (c->route->listener == API_PEOPLE)
+		job->result = run_people(d, job);
+	else
+		job->result = c->route->handler(c, &job->e);
+	if (job->result < 0 && http_status(job->result) >= 500)
+		log_unusual("dispatch", "%s failed: %s", c->route->name, job->e.message);
+	http_job_finish(job);
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The daemon's inside. One thread, the logic thread, owns everything here but the queue and the pins, which have locks. */
+#ifndef LUGD_LUGD_INT_H
+#define LUGD_LUGD_INT_H
+#include "audit/audit.h"
+#include "conf/conf.h"
+#include "exchange/directory.h"
+#include "http/peers.h"
+#include "http/server.h"
+#include "keyd/keyd.h"
+#include "lugd/lugd.h"
+#include "store/store.h"
+#include <pthread.h>
+
+enum {
+	PEERS_MAX = DIRECTORY_MEMBERS_MAX,
+	FLIGHTS_MAX = 512, /* POSTs under way */
+	ALARMS_MAX = 32,   /* kept for the status page */
+	ALARM_TEXT_MAX = 240,
+	TICK_MS = 1000,
+};
+
+/* ---- queue.c: jobs from the HTTP threads ---- */
+struct queue {
+	pthread_mutex_t lock;
+	struct http_job *first, **last;
+	int event_fd; /* readable when there are jobs */
+	bool closed;
+};
+int queue_init(struct queue *q, struct err *e) WARN_UNUSED;
+void queue_done(struct queue *q);
+/** queue_put - any thread; -ERR_AGAIN after queue_close. queue_take - all that wait, in order, or NULL. queue_close - no more */
+int queue_put(struct queue *q, struct http_job *job) WARN_UNUSED;
+struct http_job *queue_take(struct queue *q);
+void queue_close(struct queue *q);
+
+/* ---- pins.c: which TLS key is which peer's, as the HTTP thread sees it ---- */
+struct pin {
+	uint8_t pin32[HTTP_PIN_LEN];
+	int64_t from_s, until_s;
+	char peer[API_NAME_MAX + 1];
+};
+struct pins {
+	pthread_mutex_t lock;
+	struct pin *list; /* replaced as a whole */
+	size_t n;
+};
+void pins_init(struct pins *p);
+void pins_done(struct pins *p);
+/** pins_set - a new list; STEALS. pins_find - any thread; 0 and the name; -ERR_MEMBER_UNKNOWN */
+void pins_set(struct pins *p, struct pin *list, size_t n);
+int pins_find(struct pins *p, const uint8_t pin32[static HTTP_PIN_LEN], int64_t now_s,
+	      char ret_name[static API_NAME_MAX + 1]) WARN_UNUSED;
+/** pins_refresh - take the pins of the directory's notes over */
+int pins_refresh(struct lugd *d, struct err *e) WARN_UNUSED;
+
+/* ---- the daemon ---- */
+struct peer_state {
+	char name[API_NAME_MAX + 1];
+	int64_t ok_s, failed_s; /* wall clock of the last answer and the last failure; 0 never */
+	unsigned endpoint;	/* index of the one to try next */
+	uint64_t sent_n, failed_n;
+	char why[128];
+};
+struct flight {
+	uint64_t send_id; /* 0: free */
+	size_t peer;
+};
+struct alarm {
+	int64_t time_s;
+	bool wake;
+	char text[ALARM_TEXT_MAX];
+};
+
+struct lugd {
+	struct conf conf;
+	char conf_path[CONF_TEXT_MAX + 1], folder[CONF_TEXT_MAX + 1], socket[CONF_TEXT_MAX + 1];
+	int lock_fd, epoll_fd, signal_fd;
+	struct keyd *keyd;     /* every capability; logic thread */
+	struct keyd *keyd_tls; /* TLS_SIGN only; HTTP thread as well */
+	uint64_t tls_number;   /* of the key in the certificate */
+	struct http_identity *identity;
+	struct store *store;
+	struct audit_key audit_key;
+	struct audit_log *audit;
+	struct exchange_env env;
+	struct exchange *exchange;
+	struct http_peers *peers;
+	struct http_server *peer_server, *people_server;
+	uint16_t port;
+	struct queue queue;
+	struct pins pins;
+	struct peer_state peer_states[PEERS_MAX];
+	size_t peer_states_n;
+	struct flight flights[FLIGHTS_MAX];
+	struct alarm alarms[ALARMS_MAX];	       /* ring */
+	size_t alarms_n;			       /* ever raised */
+	int64_t started_ms;			       /* mono */
+	int64_t tick_due_ms, keys_due_ms, poll_due_ms; /* mono */
+	bool dirty; /* a call may have changed something: poll soon */
+	bool stop, reload;
+};
+
+/** lugd_start - from a checked configuration to serving; on failure lugd_stop() cleans up what there is
+ * lugd_init_node - make keys, store and the first officer of a new node, without serving
+ * lugd_stop - finish calls, seal the audit log, close everything; takes a half-started daemon */
+int lugd_start(struct lugd *d, struct err *e) WARN_UNUSED;
+int lugd_init_node(struct lugd *d, const char *officer, uint32_t uid, struct err *e) WARN_UNUSED;
+void lugd_stop(struct lugd *d);
+/** lugd_loop - serve until told to stop; -ERR_IO when waiting itself fails */
+int lugd_loop(struct lugd *d, struct err *e) WARN_UNUSED;
+/** lugd_reread - read the configuration again and apply what may change
+ * Returns: number of settings that changed; as conf_load; *ret_kept as conf_reload */
+int lugd_reread(struct lugd *d, const char **ret_kept, struct err *e) WARN_UNUSED;
+/** lugd_alarm - log an event for those who must act, and keep it for the status */
+void lugd_alarm(struct lugd *d, bool wake, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* ---- env.c: the outside of exchange ---- */
+void env_init(struct lugd *d);
+/** env_sent - outcome of a POST, for http_peers_options.done */
+void env_sent(void *ctx, uint64_t id, unsigned status, const void *p, size_t len, const char *why);
+/** env_log_signer - signs checkpoints, for struct audit_key */
+int env_log_signer(void *ctx, struct buf *text, struct err *e) WARN_UNUSED;
+
+/* ---- keys.c ---- */
+/** keys_open - start lug-keyd, make the keys that are due; init_node: in a new folder. keys_tls - identity from its TLS key */
+int keys_open(struct lugd *d, bool init, struct err *e) WARN_UNUSED;
+int keys_tls(struct lugd *d, struct err *e) WARN_UNUSED;
+/** keys_maintain - rotate and wipe what is due, take over a new audit-log key; called by the clock */
+void keys_maintain(struct lugd *d);
+/** keys_audit_open - open the audit log under the key that signed it last, go on with the current one */
+int keys_audit_open(struct lugd *d, struct err *e) WARN_UNUSED;
+json_t *keys_json(struct lugd *d, struct err *e);
+
+/* ---- officers.c ---- */
+extern const struct store_schema officer_schema;
+struct officer {
+	char id[API_NAME_MAX + 1];
+	uint32_t uid, roles;
+	bool active;
+};
+/** officer_find - who may act for a uid: the only one, or of several the one wanted where shared_uid allows it
+ * Returns: 0; -ERR_DENIED nobody, or another; -ERR_INVAL several and none was named */
+int officer_find(struct lugd *d, uint32_t uid, const char *wanted, struct api_who *who,
+		 struct err *e) WARN_UNUSED;
+/** officer_set - add or change, in the open write transaction
+ * Returns: 0; -ERR_EXIST the uid has another officer; -ERR_INVAL the last administrator would go; as store_exec */
+int officer_set(struct lugd *d, const struct officer *o, struct err *e) WARN_UNUSED;
+/** officer_roles_json - the names of role bits as an array; officers_json - everybody. NULL when out of memory, or with e */
+json_t *officer_roles_json(uint32_t roles);
+json_t *officers_json(struct lugd *d, struct err *e);
+
+/* ---- dispatch.c ---- */
+/** dispatch_job - run one job to its answer and give it back */
+void dispatch_job(struct lugd *d, struct http_job *job);
+/** dispatch_routes - the table of routes.def */
+const struct api_route *dispatch_routes(size_t *ret_n);
+
+/* ---- notify.c ---- */
+/** notify_systemd - tell the service manager ("READY=1"); nothing when there is none */
+void notify_systemd(const char *state);
+#endif
