@@ -8,7 +8,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef WORLD_ASSERT_ABORTS /* for the fuzz targets, which have no test runner */
+#define assert_true(x) ((x) ? (void)0 : __builtin_trap())
+#define assert_non_null(x) assert_true((x) != NULL)
+#define assert_int_equal(a, b) assert_true((int64_t)(a) == (int64_t)(b))
+#define assert_memory_equal(a, b, n) assert_true(memcmp(a, b, n) == 0)
+#define fail_msg(...) (fprintf(stderr, __VA_ARGS__), __builtin_trap())
+#else
 #include <cmocka.h>
+#endif
 
 #include "base/buf.h"
 #include "base/file.h"
@@ -67,8 +75,8 @@ struct world {
 };
 
 /* Owner i is paid in one of ten forms; forms 0 and 1 of the same owner are one identity. */
-static uint32_t world_script(const struct world *w, uint32_t owner, uint32_t form,
-			     uint8_t out[WORLD_SCRIPT])
+static inline uint32_t world_script(const struct world *w, uint32_t owner, uint32_t form,
+				    uint8_t out[WORLD_SCRIPT])
 {
 	uint8_t key33[33] = {2}, h20[20], h32[32];
 
@@ -122,14 +130,15 @@ static uint32_t world_script(const struct world *w, uint32_t owner, uint32_t for
 	}
 }
 
-static void world_pay(struct world *w, struct world_out *o, uint64_t value)
+static inline void world_pay(struct world *w, struct world_out *o, uint64_t value)
 {
 	*o = (struct world_out){.value = value};
 	o->script_len = world_script(w, (uint32_t)prng_below(&w->r, WORLD_OWNERS),
 				     (uint32_t)prng_below(&w->r, 10), o->script);
 }
 
-static void world_encode(struct world *w, struct world_tx *t, uint32_t height, struct buf *out)
+static inline void world_encode(struct world *w, struct world_tx *t, uint32_t height,
+				struct buf *out)
 {
 	struct txin ins[WORLD_INS] = {0};
 	struct txout outs[WORLD_OUTS];
@@ -159,14 +168,14 @@ static void world_encode(struct world *w, struct world_tx *t, uint32_t height, s
 	tx_id(&decoded, t->txid32);
 }
 
-static bool world_spendable(const struct world_out *o)
+static inline bool world_spendable(const struct world_out *o)
 {
 	return o->spender == 0 && !o->lost && !(o->script_len && o->script[0] == 0x6a) &&
 	       o->value > 0;
 }
 
 /* A transaction over up to WORLD_INS random unspent outputs; false when none was hit. */
-static bool world_spend(struct world *w, struct world_tx *t, uint32_t self)
+static inline bool world_spend(struct world *w, struct world_tx *t, uint32_t self)
 {
 	uint64_t sum = 0, left;
 
@@ -195,7 +204,7 @@ static bool world_spend(struct world *w, struct world_tx *t, uint32_t self)
 	return true;
 }
 
-static void world_mine(struct block_header *h, uint8_t header80[80], uint8_t hash32[32])
+static inline void world_mine(struct block_header *h, uint8_t header80[80], uint8_t hash32[32])
 {
 	do {
 		h->nonce++;
@@ -205,7 +214,7 @@ static void world_mine(struct block_header *h, uint8_t header80[80], uint8_t has
 }
 
 /* Close a block over the transactions from first on. */
-static void world_seal(struct world *w, uint32_t first, const struct buf *txs)
+static inline void world_seal(struct world *w, uint32_t first, const struct buf *txs)
 {
 	struct block_header h = {
 		.version = 4, .time_s = 1700000000 + w->block_n * 600, .bits = 0x207fffff};
@@ -228,7 +237,7 @@ static void world_seal(struct world *w, uint32_t first, const struct buf *txs)
 }
 
 /* One more block: a coinbase (with the bytes of an earlier height if `repeat` is not UINT32_MAX) and up to tx_max others. */
-static void world_block(struct world *w, uint32_t tx_max, uint32_t repeat)
+static inline void world_block(struct world *w, uint32_t tx_max, uint32_t repeat)
 {
 	uint32_t first = w->tx_n, n = (uint32_t)prng_below(&w->r, tx_max + 1);
 	struct world_tx *t = &w->tx[w->tx_n];
@@ -266,7 +275,7 @@ static void world_block(struct world *w, uint32_t tx_max, uint32_t repeat)
 }
 
 /* Regtest's own first block, as every node has it. */
-static void world_genesis(struct world *w)
+static inline void world_genesis(struct world *w)
 {
 	static const char hex[] =
 		"0100000000000000000000000000000000000000000000000000000000000000000000003ba3edfd7a7b12b27ac72c3e"
@@ -292,7 +301,7 @@ static void world_genesis(struct world *w)
 	w->block_n = w->tx_n = 1;
 }
 
-static struct world *world_new(uint64_t seed, uint32_t block_n, uint32_t tx_max)
+static inline struct world *world_new(uint64_t seed, uint32_t block_n, uint32_t tx_max)
 {
 	struct world *w = calloc(1, sizeof(*w));
 
@@ -305,7 +314,7 @@ static struct world *world_new(uint64_t seed, uint32_t block_n, uint32_t tx_max)
 	return w;
 }
 
-static struct world *world_free(struct world *w)
+static inline struct world *world_free(struct world *w)
 {
 	for (uint32_t i = 0; w && i < w->block_n; i++)
 		free(w->block[i].bytes);
@@ -314,7 +323,7 @@ static struct world *world_free(struct world *w)
 }
 
 /* A branch: the same chain up to and with block keep - 1, then nothing yet. */
-static struct world *world_fork(const struct world *w, uint32_t keep, uint32_t salt)
+static inline struct world *world_fork(const struct world *w, uint32_t keep, uint32_t salt)
 {
 	struct world *f = malloc(sizeof(*f));
 
@@ -341,15 +350,15 @@ static struct world *world_fork(const struct world *w, uint32_t keep, uint32_t s
 
 /* ---- files ---- */
 
-static void world_put_block(struct buf *out, const struct world_block *b)
+static inline void world_put_block(struct buf *out, const struct world_block *b)
 {
 	buf_put(out, network_get(NET_REGTEST)->magic4, 4);
 	buf_u32le(out, (uint32_t)b->len);
 	buf_put(out, b->bytes, b->len);
 }
 
-static void world_write_file(const char *dir, const char *name, const struct buf *b,
-			     const uint8_t *xor8)
+static inline void world_write_file(const char *dir, const char *name, const struct buf *b,
+				    const uint8_t *xor8)
 {
 	char path[512];
 	struct buf x;
@@ -365,7 +374,7 @@ static void world_write_file(const char *dir, const char *name, const struct buf
 }
 
 /* All blocks of a world in order in one file. */
-static void world_write(const struct world *w, const char *dir, uint32_t block_n)
+static inline void world_write(const struct world *w, const char *dir, uint32_t block_n)
 {
 	struct buf b;
 
@@ -376,17 +385,18 @@ static void world_write(const struct world *w, const char *dir, uint32_t block_n
 	buf_done(&b);
 }
 
-static void world_remove_tree(const char *path)
+static inline void world_remove_tree(const char *path)
 {
 	DIR *d = opendir(path);
 	const struct dirent *entry;
 
 	while (d && (entry = readdir(d)) != NULL) {
-		char sub[768];
+		char sub[4096];
 
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
-		snprintf(sub, sizeof(sub), "%s/%s", path, entry->d_name);
+		if (snprintf(sub, sizeof(sub), "%s/%s", path, entry->d_name) >= (int)sizeof(sub))
+			continue;
 		if (unlink(sub) < 0)
 			world_remove_tree(sub);
 	}
@@ -399,14 +409,14 @@ static void world_remove_tree(const char *path)
 
 static const uint8_t world_key16[16] = "0123456789abcdef";
 
-static struct ledger_import_options world_options(void)
+static inline struct ledger_import_options world_options(void)
 {
 	return (struct ledger_import_options){
 		.network = "regtest", .first_height = -1, .key16 = world_key16};
 }
 
-static int world_import(const char *blocks, const char *dir, struct ledger_import_result *res,
-			struct err *e)
+static inline int world_import(const char *blocks, const char *dir,
+			       struct ledger_import_result *res, struct err *e)
 {
 	struct ledger_import_options o = world_options();
 
@@ -414,7 +424,7 @@ static int world_import(const char *blocks, const char *dir, struct ledger_impor
 }
 
 /* Every file of two ledgers, byte for byte. */
-static void world_same(const char *a, const char *b)
+static inline void world_same(const char *a, const char *b)
 {
 	static const char *const names[] = {"manifest", "key", NULL};
 	DIR *d;
@@ -454,8 +464,8 @@ static void world_same(const char *a, const char *b)
 	assert_int_equal(files, 13 + 3);
 }
 
-static void world_check_out(const struct ledger *l, const struct world *w, uint64_t output,
-			    uint32_t txnum, uint32_t n)
+static inline void world_check_out(const struct ledger *l, const struct world *w, uint64_t output,
+				   uint32_t txnum, uint32_t n)
 {
 	const struct world_out *o = &w->tx[txnum].out[n];
 	struct ledger_output got;
@@ -485,8 +495,8 @@ static void world_check_out(const struct ledger *l, const struct world *w, uint6
 	assert_int_equal(w->tx[o->spender].in[got.spender_position].n, n);
 }
 
-static void world_check_tx(const struct ledger *l, const struct world *w, uint32_t txnum,
-			   uint32_t repeated)
+static inline void world_check_tx(const struct ledger *l, const struct world *w, uint32_t txnum,
+				  uint32_t repeated)
 {
 	const struct world_tx *t = &w->tx[txnum];
 	uint64_t in = 0, out = 0, fee;
@@ -517,7 +527,7 @@ static void world_check_tx(const struct ledger *l, const struct world *w, uint32
 }
 
 /* Balance and history of one address by looking at every transaction of the world. */
-static void world_check_address(const struct ledger *l, const struct world *w, uint32_t id)
+static inline void world_check_address(const struct ledger *l, const struct world *w, uint32_t id)
 {
 	struct ledger_move moves[7], all[2000];
 	struct ledger_balance b, want = {0};
@@ -592,7 +602,7 @@ static void world_check_address(const struct ledger *l, const struct world *w, u
 }
 
 /* The whole ledger against the world. */
-static void world_check(const struct ledger *l, const struct world *w)
+static inline void world_check(const struct ledger *l, const struct world *w)
 {
 	const struct ledger_info *info = ledger_info(l);
 
@@ -619,7 +629,7 @@ static void world_check(const struct ledger *l, const struct world *w)
 		world_check_address(l, w, id);
 }
 
-static void world_check_dir(const char *dir, const char *blocks, const struct world *w)
+static inline void world_check_dir(const char *dir, const char *blocks, const struct world *w)
 {
 	struct ledger_verify_result v;
 	struct ledger *l = NULL;
