@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Inside of requests: the object, its rows, and the one function that makes a step. */
+#ifndef EXCHANGE_REQUEST_INT_H
+#define EXCHANGE_REQUEST_INT_H
+#include "audit/audit.h"
+#include "exchange/approval.h"
+#include "exchange/request.h"
+#include "store/store.h"
+
+struct requests {
+	struct exchange *x;
+	struct store *s;
+	const struct exchange_env *env;
+	const char *node;
+	struct request_options o;
+	struct clock_base clock;
+};
+
+/* One row of table request. */
+struct request_row {
+	char id[REQUEST_ID_LEN + 1];
+	enum request_side side; /* which side this node is */
+	char peer[EXCHANGE_NAME_MAX + 1];
+	enum request_type type;
+	enum request_class class;
+	enum request_state state;
+	uint8_t hash32[32]; /* of the body */
+	char author[EXCHANGE_NAME_MAX + 1];
+	uint8_t message16[16]; /* the parcel that carried the request */
+	bool has_message;
+	int64_t created_s, sent_s, delivered_s; /* delivered: receiver's signed time; 0 when not */
+	char question[REQUEST_ID_LEN + 1];	/* event id of the open question, or "" */
+	char paused_by[REQUEST_ID_LEN +
+		       1]; /* event id of the question that paused the clock, or "" */
+	bool conflict;	   /* the peer refused a step of ours */
+};
+
+enum { REQUEST_EVENT_LIFE_S = 14 * 86400 }; /* delivery of steps is tried this long */
+
+/* ---- request.c ---- */
+/** request_expire - the step of the machine when the validity has ended; the caller has asked the table */
+int request_expire(struct requests *q, struct request_row *row, struct err *e) WARN_UNUSED;
+
+/* ---- request-rows.c: all within the caller's transaction ---- */
+int64_t request_wall_s(const struct requests *q);
+int64_t request_steady_s(const struct requests *q);
+/** request_uuid - a new UUIDv7 in text */
+void request_uuid(const struct requests *q, char out[static REQUEST_ID_LEN + 1]);
+int row_insert(struct requests *q, const struct request_row *r, const char *body, size_t body_len,
+	       const char *case_ref, struct err *e) WARN_UNUSED;
+/** row_load - by id. Returns: 0; -ERR_NOENT; row_load_message - by the parcel's id. Returns: 1; 0 none */
+int row_load(struct requests *q, const char *id, struct request_row *ret,
+	     struct err *e) WARN_UNUSED;
+int row_load_message(struct requests *q, const uint8_t id16[static 16], struct request_row *ret,
+		     struct err *e) WARN_UNUSED;
+int row_update(struct requests *q, const struct request_row *r, struct err *e) WARN_UNUSED;
+/** row_doc - the request's part, decoded again from its row */
+int row_doc(struct requests *q, const char *id, struct request_doc *ret, struct err *e) WARN_UNUSED;
+/** row_due - set the order of the list from the clocks */
+int row_due(struct requests *q, const char *id, struct err *e) WARN_UNUSED;
+
+/* ---- request-step.c ---- */
+struct request_act {
+	enum request_event event;
+	bool arrived;		     /* from the peer */
+	const char *officer;	     /* who; "system" for the machine */
+	int64_t at_s;		     /* maker's clock */
+	int64_t stored_s;	     /* arrived: this node's signed delivery time */
+	const struct event_doc *doc; /* of events that travel */
+	const char *body;	     /* the event part as text, NULL for none */
+	size_t body_len;
+	const uint8_t *message16; /* the parcel, NULL for none */
+	const char *text;	  /* of events that stay at home: a reason, NULL for none */
+};
+/** request_apply - make a step: table, clocks, receipts, rows, audit, alarm
+ * Out:     row      its new state
+ * Returns: 0; -ERR_TRANSITION; as exchange_post and store_exec */
+int request_apply(struct requests *q, struct request_row *row, const struct request_act *act,
+		  struct err *e) WARN_UNUSED;
+/** request_audit - one event about a request, in the caller's transaction */
+int request_audit(struct requests *q, enum audit_type type, const char *who, const char *what,
+		  const struct request_row *row, STEALS json_t *detail, uint64_t *ret_seq,
+		  struct err *e) WARN_UNUSED;
+void request_ring(const struct requests *q, const struct request_row *row, enum request_ring ring,
+		  enum clock_kind clock, unsigned level, const char *text);
+/** request_part_post - put a part into the outbox in the request's lane */
+int request_part_post(struct requests *q, const struct request_doc *d, const char *peer,
+		      const char *officer, const char *media_type, const char *body,
+		      size_t body_len, int64_t expires_s, uint8_t ret_id16[static 16],
+		      struct err *e) WARN_UNUSED;
+/** request_start_clocks - acknowledgement and answer, from the receiver's signed delivery time */
+int request_start_clocks(struct requests *q, const struct request_row *row,
+			 struct err *e) WARN_UNUSED;
+
+/* ---- request-recv.c ---- */
+int request_on_part(void *ctx, struct exchange *x, const struct exchange_message *m, struct err *e);
+int request_on_event(void *ctx, struct exchange *x, const struct exchange_message *m,
+		     struct err *e);
+int request_on_delivery(void *ctx, struct exchange *x, const struct exchange_delivery *d,
+			struct err *e);
+
+/* ---- request-view.c ---- */
+/** request_find - the row of an id, or of the beginning of exactly one id
+ * Returns: 0; -ERR_INVAL not an id, or ambiguous; -ERR_NOENT; as store_exec */
+int request_find(struct requests *q, const char *id, struct request_row *ret,
+		 struct err *e) WARN_UNUSED;
+int request_view(struct requests *q, const struct actor *a, const struct request_row *row,
+		 json_t **ret, struct err *e) WARN_UNUSED;
+#endif

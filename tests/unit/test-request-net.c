@@ -1,0 +1,598 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Tests of requests between two nodes: each step of both sides, four eyes, crossings, refusals,
+ * limits, rights, lists. */
+#include "base/json.h"
+#include "base/time.h"
+#include "exchange/request.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "request-world.h"
+
+static int setup(void **state)
+{
+	*state = world_new();
+	return *state ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	world_free(*state);
+	return 0;
+}
+
+static int64_t audit_count(struct world *w, int node, const char *what)
+{
+	STORE_ROWS(rows);
+	struct err e = {0};
+
+	if (store_first(w->net.node[node].store,
+			"SELECT COUNT(*) AS n FROM audit_event WHERE event LIKE ?",
+			VALS(val_text(what)), &rows, &e) < 0)
+		fail_msg("%s", e.message);
+	return row_i64(&rows, "n");
+}
+
+/* ---- the main path ---- */
+
+static void test_freeze_flash(void **state)
+{
+	struct world *w = *state;
+	char id[37];
+	_cleanup_(json_decrefp) json_t *end = NULL;
+	const json_t *events;
+
+	sent(w, "FREEZE", "FLASH", id);
+	assert_int_equal(w->n[FR].rings[RING_ARRIVED], 1);
+	world_pass(w, 60);
+	act(w, FR, id, EVENT_ACK, NULL);
+	world_settle(w);
+	both_are(w, id, "ACKNOWLEDGED");
+	clock_is(w, IT, id, "ack", "met");
+	act(w, FR, id, EVENT_PARTIAL, text("one of two accounts"));
+	act(w, FR, id, EVENT_INTERIM, text("custodian called"));
+	world_settle(w);
+	both_are(w, id, "INTERIM");
+	clock_is(w, IT, id, "answer", "met");
+	act(w, FR, id, EVENT_ANSWER, outcome(w, "voluntary-hold", "1500000000"));
+	world_settle(w);
+	both_are(w, id, "ANSWERED");
+	clock_is(w, IT, id, "term", "running");
+	clock_is(w, FR, id, "term", "running");
+	act(w, IT, id, EVENT_CLOSE, NULL);
+	world_settle(w);
+	both_are(w, id, "CLOSED");
+	end = show(w, IT, id);
+	events = json_object_get(end, "events");
+	assert_int_equal(json_array_size(events),
+			 8); /* submit approve deliver ack partial interim answer close */
+	assert_string_equal(text_at(json_object_get(end, "delivery"), "state"), "acted");
+	for (size_t i = 0; i < json_array_size(events); i++)
+		assert_true(json_is_integer(json_object_get(json_array_get(events, i), "audit")));
+}
+
+/* "requested" is filled in from the request, and kept exact. */
+static void test_outcome_travels(void **state)
+{
+	struct world *w = *state;
+	char id[37];
+	_cleanup_(json_decrefp) json_t *j = NULL;
+	const json_t *events, *item;
+
+	sent(w, "FREEZE", "URGENT", id);
+	act(w, FR, id, EVENT_ACK, NULL);
+	act(w, FR, id, EVENT_ACCEPT, NULL);
+	act(w, FR, id, EVENT_ANSWER, outcome(w, "voluntary-hold", "1500000000"));
+	world_settle(w);
+	j = show(w, IT, id);
+	events = json_object_get(j, "events");
+	item = json_array_get(
+		json_object_get(
+			json_object_get(
+				json_object_get(json_array_get(events, json_array_size(events) - 1),
+						"part"),
+				"outcome"),
+			"items"),
+		0);
+	assert_string_equal(text_at(item, "requested"), AMOUNT);
+	assert_string_equal(text_at(item, "held"), "1500000000");
+}
+
+static void test_held_above_requested(void **state)
+{
+	struct world *w = *state;
+	struct err e = {0};
+	char id[37];
+
+	sent(w, "FREEZE", "URGENT", id);
+	act(w, FR, id, EVENT_ACK, NULL);
+	act(w, FR, id, EVENT_ACCEPT, NULL);
+	assert_int_equal(
+		try(w, FR, &paul, id, EVENT_ANSWER, outcome(w, "voluntary-hold", "4000000001"), &e),
+		-ERR_AMOUNT);
+	assert_int_equal(try(w, FR, &paul, id, EVENT_ANSWER, text("done"), &e), -ERR_FIELD_MISSING);
+	assert_string_equal(e.field, "outcome");
+	state_is(w, FR, id, "ACCEPTED"); /* nothing happened */
+}
+
+static void test_no_second_person_needed(void **state)
+{
+	struct world *w = *state;
+	char id[37];
+
+	sent(w, "INFO", "PRIORITY", id);
+	act(w, FR, id, EVENT_ACK, NULL);
+	act(w, FR, id, EVENT_ACCEPT, NULL);
+	act(w, FR, id, EVENT_ANSWER, text("the account holder is known"));
+	world_settle(w);
+	both_are(w, id, "ANSWERED");
+}
+
+static void test_spontaneous_owes_nothing(void **state)
+{
+	struct world *w = *state;
+	struct err e = {0};
+	char id[37];
+
+	sent(w, "SPONTANEOUS", "ROUTINE", id);
+	assert_null(clock_of(w, FR, id, "answer"));
+	act(w, FR, id, EVENT_ACK, NULL);
+	assert_int_equal(try(w, FR, &paul, id, EVENT_ACCEPT, NULL, &e), -ERR_TRANSITION);
+	world_settle(w);
+	act(w, IT, id, EVENT_CLOSE, NULL);
+	world_settle(w);
+	both_are(w, id, "CLOSED");
+}
+
+static void test_withdrawal(void **state)
+{
+	struct world *w = *state;
+	struct err e = {0};
+	char id[37];
+
+	sent(w, "TRACE", "URGENT", id);
+	act(w, FR, id, EVENT_ACK, NULL);
+	world_settle(w);
+	assert_int_equal(try(w, IT, &anna, id, EVENT_WITHDRAW, NULL, &e), -ERR_FIELD_MISSING);
+	act(w, IT, id, EVENT_WITHDRAW, text("the victim was paid back"));
+	world_settle(w);
+	both_are(w, id, "WITHDRAWN");
+	clock_is(w, FR, id, "answer", "met");
+	assert_int_equal(try(w, FR, &paul, id, EVENT_ACCEPT, NULL, &e), -ERR_TRANSITION);
+}
+
+static void test_every_refusal(void **state)
+{
+	struct world *w = *state;
+
+	for (unsigned g = 0; g < GROUND_N; g++) {
+		char id[37];
+		json_t *in = json_pack("{s:s}", "ground", request_ground_row(g)->text);
+
+		sent(w, "TRACE", "ROUTINE", id);
+		act(w, FR, id, EVENT_ACK, NULL);
+		if (request_ground_row(g)->flags & GROUND_POINTER)
+			json_object_set_new(
+				in, "to",
+				json_pack("{s:s, s:s}", "name", "A court", "country", "FR"));
+		act(w, FR, id, EVENT_REFUSE, in);
+		world_settle(w);
+		both_are(w, id, "REFUSED");
+		act(w, IT, id, EVENT_CLOSE, NULL);
+		world_settle(w);
+		both_are(w, id, "CLOSED");
+	}
+}
+
+static void test_transfer(void **state)
+{
+	struct world *w = *state;
+	char id[37];
+
+	sent(w, "IDENTIFY", "PRIORITY", id);
+	act(w, FR, id, EVENT_ACK, NULL);
+	act(w, FR, id, EVENT_TRANSFER,
+	    json_pack("{s:{s:s, s:s}}", "to", "name", "Gendarmerie", "country", "FR"));
+	act(w, FR, id, EVENT_ACCEPT, NULL);
+	world_settle(w);
+	both_are(w, id, "ACCEPTED");
+}
+
+/* ---- four eyes ---- */
+
+static void test_same_officer(void **state)
+{
+	struct world *w = *state;
+	struct err e = {0};
+	char id[37], hash[65];
+
+	draft(w, "FREEZE", "ROUTINE", id);
+	hash_of(w, id, hash);
+	assert_int_equal(submit(w, &dora, id, &e), 0);
+	assert_int_equal(approve(w, &dora, id, hash, &e), -ERR_FOUR_EYES);
+	assert_non_null(strstr(e.message, "dora"));
+	assert_int_equal(approve(w, &anna, id, hash, &e), -ERR_DENIED); /* no approver */
+	state_is(w, IT, id, "APPROVAL");
+	assert_int_equal(approve(w, &bruno, id, hash, &e), 0);
+}
+
+static void test_author_cannot_approve(void **state)
+{
+	const struct actor both = {"anna", ACTOR_OFFICER | ACTOR_APPROVER, "it"};
+	struct world *w = *state;
+	struct err e = {0};
+	char id[37], hash[65];
+
+	draft(w, "FREEZE", "ROUTINE", id);
+	hash_of(w, id, hash);
+	assert_int_equal(submit(w, &dora, id, &e), 0);
+	assert_int_equal(approve(w, &both, id, hash, &e), -ERR_FOUR_EYES);
+}
+
+static void test_other_content(void **state)
+{
+	struct world *w = *state;
+	struct err e = {0};
+	char id[37], hash[65];
+
+	draft(w, "INFO", "FLASH", id);
+	hash_of(w, id, hash);
+	assert_int_equal(submit(w, &anna, id, &e), 0);
+	hash[0] = hash[0] == '0' ? '1' : '0';
+	assert_int_equal(approve(w, &bruno, id, hash, &e), -ERR_STALE);
+	assert_int_equal(approve(w, &bruno, id, "", &e), -ERR_FORMAT);
+	assert_int_equal(approve(w, &bruno, id, "zz", &e), -ERR_FORMAT);
+}
+
+static void test_approval_once(void **state)
+{
+	struct world *w = *state;
+	struct err e = {0};
+	char id[37], hash[65];
+
+	draft(w, "FREEZE", "FLASH", id);
+	hash_of(w, id, hash);
+	assert_int_equal(approve(w, &bruno, id, hash, &e), -ERR_TRANSITION); /* not put forward */
+	assert_int_equal(submit(w, &anna, id, &e), 0);
+	assert_int_equal(submit(w, &anna, id, &e), -ERR_TRANSITION);
+	assert_int_equal(approve(w, &bruno, id, hash, &e), 0);
+	assert_int_equal(approve(w, &bruno, id, hash, &e), -ERR_TRANSITION);
+}
+
+static void test_approval_lapses(void **state)
+{
+	struct world *w = *state;
+	struct err e = {0};
+	char id[37], hash[65];
+
+	draft(w, "FREEZE", "FLASH", id);
+	hash_of(w, id, hash);
+	assert_int_equal(submit(w, &anna, id, &e), 0);
+	world_pass(w, 601);
+	assert_int_equal(approve(w, &bruno, id, hash, &e),
+			 -ERR_EXPIRED); /* even before the clock rings */
+	world_settle(w);
+	state_is(w, IT, id, "DRAFT");
+	assert_int_equal(w->n[IT].rings[RING_LAPSED], 1);
+	assert_int_equal(submit(w, &anna, id, &e), 0); /* again from the start */
+	world_pass(w, 599);
+	desk_restart(w, IT);
+	assert_int_equal(approve(w, &bruno, id, hash, &e), 0);
+}
+
+static void test_rejection_and_discard(void **state)
+{
+	struct world *w = *state;
+	struct err e = {0};
+	char id[37], hash[65];
+	json_t *out = NULL;
+
+	draft(w, "FREEZE", "FLASH", id);
+	hash_of(w, id, hash);
+	assert_int_equal(submit(w, &anna, id, &e), 0);
+	assert_int_equal(request_reject(w->n[IT].q, &bruno, id, "amount is wrong", &out, &e), 0);
+	assert_string_equal(text_at(out, "state"), "DRAFT");
+	json_decref(out);
+	assert_int_equal(approve(w, &bruno, id, hash, &e), -ERR_TRANSITION);
+	assert_int_equal(request_discard(w->n[IT].q, &anna, id, &out, &e), 0);
+	assert_string_equal(text_at(out, "state"), "WITHDRAWN");
+	json_decref(out);
+	assert_int_equal(submit(w, &anna, id, &e), -ERR_TRANSITION);
+}
+
+static void test_denials_are_logged(void **state)
+{
+	struct world *w = *state;
+	struct err e = {0};
+	char id[37], hash[65];
+	json_t *out = NULL;
+	_cleanup_(json_decrefp) json_t *in = request_in("FREEZE", "FLASH");
+
+	assert_int_equal(request_draft(w->n[IT].q, &admin, in, &out, &e), -ERR_DENIED);
+	assert_int_equal(audit_count(w, IT, "%request.draft%denied%"), 1);
+	draft(w, "FREEZE", "FLASH", id);
+	hash_of(w, id, hash);
+	assert_int_equal(submit(w, &dora, id, &e), 0);
+	assert_int_equal(approve(w, &dora, id, hash, &e), -ERR_FOUR_EYES);
+	assert_int_equal(audit_count(w, IT, "%request.approve%four-eyes%"), 1);
+	assert_int_equal(request_show(w->n[IT].q, &admin, id, &out, &e), -ERR_DENIED);
+	assert_int_equal(request_list(w->n[IT].q, &admin, &(struct request_filter){0}, &out, &e),
+			 -ERR_DENIED);
+}
+
+/* ---- crossings ---- */
+
+static void test_withdraw_crosses_accept(void **state)
+{
+	struct world *w = *state;
+	char id[37];
+
+	sent(w, "TRACE", "URGENT", id);
+	act(w, FR, id, EVENT_ACK, NULL);
+	world_settle(w);
+	act(w, IT, id, EVENT_WITHDRAW, text("no longer needed"));
+	act(w, FR, id, EVENT_ACCEPT, NULL);
+	act(w, FR, id, EVENT_ANSWER, text("found"));
+	world_settle(w);
+	both_are(w, id, "WITHDRAWN");
+	assert_false(has_flag(w, FR, id, "STEP-REFUSED"));
+}
+
+static void test_expiry_crosses_answer(void **state)
+{
+	struct world *w = *state;
+	_cleanup_(json_decrefp) json_t *in = request_in("TRACE", "URGENT");
+	_cleanup_(json_decrefp) json_t *out = NULL;
+	char until[TIME_TEXT_MAX], id[37];
+	struct err e = {0};
+
+	json_object_set_new(in, "valid_until", json_string(time_utc(world_now_s(w) + 7200, until)));
+	assert_int_equal(request_draft(w->n[IT].q, &anna, in, &out, &e), 0);
+	snprintf(id, sizeof(id), "%s", text_at(out, "id"));
+	assert_int_equal(submit(w, &anna, id, &e), 0);
+	world_settle(w);
+	act(w, FR, id, EVENT_ACK, NULL);
+	act(w, FR, id, EVENT_ACCEPT, NULL);
+	world_settle(w);
+	world_pass(w, 7200);
+	act(w, FR, id, EVENT_ANSWER, text("found")); /* before it hears of the end */
+	assert_true(requests_poll(w->n[IT].q, &e) > 0);
+	state_is(w, IT, id, "EXPIRED");
+	world_settle(w);
+	both_are(w, id, "ANSWERED");
+}
+
+/* ---- refusals on the way, limits ---- */
+
+static void test_wrong_side(void **state)
+{
+	struct world *w = *state;
+	struct err e = {0};
+	char id[37];
+
+	sent(w, "TRACE", "URGENT", id);
+	assert_int_equal(try(w, IT, &anna, id, EVENT_ACK, NULL, &e), -ERR_TRANSITION);
+	assert_int_equal(try(w, FR, &paul, id, EVENT_WITHDRAW, text("x"), &e), -ERR_TRANSITION);
+	assert_int_equal(try(w, FR, &paul, id, EVENT_ACCEPT, NULL, &e), -ERR_TRANSITION);
+	assert_int_equal(try(w, FR, &paul, id, EVENT_EXPIRE, NULL, &e), -ERR_INVAL);
+	assert_int_equal(try(w, FR, &paul, id, EVENT_APPROVE, NULL, &e), -ERR_INVAL);
+	assert_int_equal(
+		try(w, FR, &paul, "019ab5a0-0000-7000-8000-000000000001", EVENT_ACK, NULL, &e),
+		-ERR_NOENT);
+	assert_int_equal(
+		try(w, FR, &paul, id, EVENT_ACK, json_pack("{s:s}", "officer", "someone"), &e),
+		-ERR_INVAL);
+	assert_string_equal(e.field, "officer");
+	assert_int_equal(try(w, FR, &paul, id, EVENT_ACK, json_pack("{s:i}", "!urgent", 1), &e),
+			 -ERR_FIELD_UNKNOWN);
+}
+
+static void test_unknown_member(void **state)
+{
+	struct world *w = *state;
+	_cleanup_(json_decrefp) json_t *in = request_in("TRACE", "URGENT");
+	json_t *out = NULL;
+	struct err e = {0};
+
+	json_object_set_new(in, "to", json_string("xx"));
+	assert_int_equal(request_draft(w->n[IT].q, &anna, in, &out, &e), -ERR_MEMBER_UNKNOWN);
+	assert_string_equal(e.field, "to");
+	json_object_set_new(in, "from", json_string("it"));
+	assert_int_equal(request_draft(w->n[IT].q, &anna, in, &out, &e), -ERR_INVAL);
+	assert_string_equal(e.field, "from");
+}
+
+static void test_officer_limit(void **state)
+{
+	struct world *w = *state;
+	_cleanup_(json_decrefp) json_t *in = request_in("TRACE", "URGENT");
+	json_t *out = NULL;
+	struct err e = {0};
+	char id[37];
+
+	for (int i = 0; i < REQUEST_OFFICER_HOUR; i++)
+		draft(w, "TRACE", "URGENT", id);
+	assert_int_equal(request_draft(w->n[IT].q, &anna, in, &out, &e), -ERR_QUOTA);
+	world_pass(w, 3600);
+	draft(w, "TRACE", "URGENT", id);
+}
+
+static void test_peer_limit(void **state)
+{
+	struct world *w = *state;
+	struct err e = {0};
+	char id[37];
+
+	w->n[FR].o.limits.peer_hour = 1;
+	desk_restart(w, FR);
+	sent(w, "TRACE", "URGENT", id);
+	draft(w, "TRACE", "URGENT", id);
+	assert_int_equal(submit(w, &anna, id, &e), 0);
+	world_settle(w);
+	state_is(w, IT, id, "UNDELIVERABLE");
+	assert_int_equal(w->n[IT].rings[RING_FAILED], 1);
+}
+
+/* ---- lists ---- */
+
+static json_t *list(struct world *w, const struct request_filter *f)
+{
+	json_t *out = NULL;
+	struct err e = {0};
+
+	if (request_list(w->n[IT].q, &anna, f, &out, &e) < 0)
+		fail_msg("%s: %s", e.field, e.message);
+	return out;
+}
+
+static void test_list_by_remaining_time(void **state)
+{
+	struct world *w = *state;
+	char ids[4][37];
+	_cleanup_(json_decrefp) json_t *all = NULL;
+	const json_t *rows;
+
+	sent(w, "TRACE", "ROUTINE", ids[3]);
+	sent(w, "TRACE", "URGENT", ids[1]);
+	sent(w, "TRACE", "PRIORITY", ids[2]);
+	sent(w, "TRACE", "FLASH", ids[0]);
+	all = list(w, &(struct request_filter){0});
+	rows = json_object_get(all, "requests");
+	assert_int_equal(json_array_size(rows), 4);
+	for (size_t i = 0; i < 4; i++)
+		assert_string_equal(text_at(json_array_get(rows, i), "id"), ids[i]);
+	assert_null(json_object_get(all, "next"));
+}
+
+static void test_list_pages(void **state)
+{
+	struct world *w = *state;
+	struct request_filter f = {.limit = 3};
+	char id[37], next[128] = "";
+	size_t seen = 0;
+
+	for (int i = 0; i < 10; i++)
+		draft(w, "TRACE", "URGENT", id); /* all with the same due time: the id decides */
+	for (int page = 0; page < 4; page++) {
+		_cleanup_(json_decrefp) json_t *j = list(w, &f);
+
+		seen += json_array_size(json_object_get(j, "requests"));
+		snprintf(next, sizeof(next), "%s", text_at(j, "next"));
+		f.after = next;
+	}
+	assert_int_equal(seen, 10);
+	assert_string_equal(next, "");
+}
+
+static void test_list_filters(void **state)
+{
+	struct world *w = *state;
+	struct err e = {0};
+	json_t *out = NULL;
+	char id[37];
+	const struct request_filter good[] = {
+		{.state = "DRAFT"}, {.class = "URGENT"},  {.type = "TRACE"},
+		{.peer = "fr"},	    {.direction = "out"}, {.all = true},
+	};
+	const struct request_filter none[] = {
+		{.state = "SENT"}, {.class = "FLASH"},	{.type = "INFO"},
+		{.peer = "jp"},	   {.direction = "in"},
+	};
+	const struct request_filter bad[] = {
+		{.state = "draft"},  {.class = "x"}, {.type = "x"},
+		{.direction = "up"}, {.after = "x"}, {.after = "1:short"},
+	};
+
+	draft(w, "TRACE", "URGENT", id);
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		_cleanup_(json_decrefp) json_t *j = list(w, &good[i]);
+		assert_int_equal(json_array_size(json_object_get(j, "requests")), 1);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(none); i++) {
+		_cleanup_(json_decrefp) json_t *j = list(w, &none[i]);
+		assert_int_equal(json_array_size(json_object_get(j, "requests")), 0);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_int_equal(request_list(w->n[IT].q, &anna, &bad[i], &out, &e), -ERR_INVAL);
+	assert_int_equal(request_list(w->n[IT].q, &anna,
+				      &(struct request_filter){.limit = REQUEST_PAGE_MAX + 1}, &out,
+				      &e),
+			 -ERR_RANGE);
+}
+
+static void test_show_by_beginning(void **state)
+{
+	struct world *w = *state;
+	struct err e = {0};
+	json_t *out = NULL;
+	char id[37], other[37];
+
+	draft(w, "TRACE", "URGENT", id);
+	id[13] = '\0';
+	assert_int_equal(request_show(w->n[IT].q, &anna, id, &out, &e), 0);
+	json_decref(out);
+	draft(w, "TRACE", "URGENT", other); /* the same millisecond */
+	assert_int_equal(request_show(w->n[IT].q, &anna, id, &out, &e), -ERR_INVAL);
+	assert_int_equal(request_show(w->n[IT].q, &anna, "0000", &out, &e), -ERR_INVAL);
+	assert_int_equal(request_show(w->n[IT].q, &anna, "00000000", &out, &e), -ERR_NOENT);
+	assert_int_equal(request_show(w->n[IT].q, &anna, "%%%%%%%%", &out, &e), -ERR_INVAL);
+}
+
+static void test_what_may_be_done(void **state)
+{
+	struct world *w = *state;
+	char id[37];
+	_cleanup_(json_decrefp) json_t *here = NULL;
+	_cleanup_(json_decrefp) json_t *there = NULL;
+
+	sent(w, "TRACE", "URGENT", id);
+	here = show(w, IT, id);
+	there = show(w, FR, id);
+	assert_int_equal(json_array_size(json_object_get(here, "may")), 1);
+	assert_string_equal(json_string_value(json_array_get(json_object_get(here, "may"), 0)),
+			    "withdraw");
+	assert_int_equal(json_array_size(json_object_get(there, "may")), 1);
+	assert_string_equal(json_string_value(json_array_get(json_object_get(there, "may"), 0)),
+			    "ack");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_freeze_flash),
+		TEST(test_outcome_travels),
+		TEST(test_held_above_requested),
+		TEST(test_no_second_person_needed),
+		TEST(test_spontaneous_owes_nothing),
+		TEST(test_withdrawal),
+		TEST(test_every_refusal),
+		TEST(test_transfer),
+		TEST(test_same_officer),
+		TEST(test_author_cannot_approve),
+		TEST(test_other_content),
+		TEST(test_approval_once),
+		TEST(test_approval_lapses),
+		TEST(test_rejection_and_discard),
+		TEST(test_denials_are_logged),
+		TEST(test_withdraw_crosses_accept),
+		TEST(test_expiry_crosses_answer),
+		TEST(test_wrong_side),
+		TEST(test_unknown_member),
+		TEST(test_officer_limit),
+		TEST(test_peer_limit),
+		TEST(test_list_by_remaining_time),
+		TEST(test_list_pages),
+		TEST(test_list_filters),
+		TEST(test_show_by_beginning),
+		TEST(test_what_may_be_done),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
