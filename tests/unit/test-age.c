@@ -218,7 +218,7 @@ static void test_cctv(void **state)
 	char dir[4096], path[8192];
 	struct counts c = {0};
 	if (!data) {
-		print_message("LUG_DATA is unset: CCTV age files not checked\n");
+		print_message("# LUG_DATA is unset: CCTV age files not checked\n");
 		skip();
 	}
 	snprintf(dir, sizeof(dir), "%s/vectors/cctv/age/testdata", data);

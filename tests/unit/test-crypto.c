@@ -54,7 +54,7 @@ static int64_t wycheproof(const char *name, wycheproof_fn *fn, void *ctx)
 	struct err e = {0};
 	int64_t n = 0;
 	if (!data) {
-		print_message("LUG_DATA is unset: Wycheproof %s not checked\n", name);
+		print_message("# LUG_DATA is unset: Wycheproof %s not checked\n", name);
 		skip();
 	}
 	snprintf(path, sizeof(path), "%s/vectors/wycheproof/%s.json", data, name);

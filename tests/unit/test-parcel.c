@@ -138,7 +138,7 @@ static void test_outer_refused(void **state)
 		replace_line(&good, bad[i].key, bad[i].with, &b);
 		int r = parcel_outer_decode((const char *)b.p, b.len, &back, &e);
 		if (r != bad[i].code)
-			print_message("%zu: %s\n", i, bad[i].with);
+			print_message("# %zu: %s\n", i, bad[i].with);
 		assert_int_equal(r, bad[i].code);
 		assert_int_not_equal(e.field[0], 0);
 	}
@@ -218,7 +218,7 @@ static void test_manifest_text(void **state)
 		replace_line(&good, bad[i].key, bad[i].with, &b);
 		int r = parcel_manifest_decode((const char *)b.p, b.len, &twice, NULL);
 		if (r != bad[i].code)
-			print_message("%zu: %s\n", i, bad[i].with);
+			print_message("# %zu: %s\n", i, bad[i].with);
 		assert_int_equal(r, bad[i].code);
 	}
 	m.to_n = PARCEL_TO_MAX + 1;

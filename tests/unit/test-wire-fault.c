@@ -149,7 +149,7 @@ static void test_no_memory(void **state)
 {
 	int failures = 0;
 	if (!FAULTS) {
-		print_message("AddressSanitizer: allocation faults not tested in this build\n");
+		print_message("# AddressSanitizer: allocation faults not tested in this build\n");
 		skip();
 	}
 	assert_int_equal(scenario(), 0);
