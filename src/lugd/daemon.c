@@ -20,6 +20,11 @@ struct exchange *lugd_exchange(const struct lugd *d)
 	return d->exchange;
 }
 
+struct requests *lugd_requests(const struct lugd *d)
+{
+	return d->requests;
+}
+
 const char *lugd_node(const struct lugd *d)
 {
 	return d->conf.node.text;
@@ -84,7 +89,7 @@ static int open_folder(struct lugd *d, bool make, struct err *e)
 static int open_store(struct lugd *d, struct err *e)
 {
 	const struct store_schema *const schemas[] = {audit_schema(), exchange_schema(),
-						      &officer_schema};
+						      request_schema(), &officer_schema};
 	char path[CONF_TEXT_MAX + 16];
 	snprintf(path, sizeof(path), "%s/store.db", d->folder);
 	int r = store_open(path, NULL, &d->store, e);
@@ -98,6 +103,30 @@ static int open_store(struct lugd *d, struct err *e)
 }
 
 /* ---- logic ---- */
+
+/* What the clocks of requests say; what arrives and what is late wakes someone. */
+static void on_ring(void *ctx, const struct request_alarm *a)
+{
+	static const char *const what[] = {
+		[RING_ARRIVED] = "request has arrived",
+		[RING_EVENT] = "request goes on",
+		[RING_LATE] = "request is late",
+		[RING_REMINDER] = "measure runs out",
+		[RING_TERM_OVER] = "measure has ended",
+		[RING_FAILED] = "request was not delivered",
+		[RING_LAPSED] = "request was not approved in time",
+	};
+	struct lugd *d = ctx;
+	bool wake = a->class == CLASS_FLASH || a->class == CLASS_URGENT;
+
+	if (a->ring == RING_EVENT)
+		log_info("request", "%s id=%s peer=%s step=%s", what[a->ring], a->id, a->peer,
+			 a->text);
+	else
+		lugd_alarm(d, wake && a->ring != RING_REMINDER,
+			   "%s: %s id=%s peer=%s class=%s level=%u", what[a->ring], a->text, a->id,
+			   a->peer, request_class_row(a->class)->text, a->level);
+}
 
 static int open_logic(struct lugd *d, struct err *e)
 {
@@ -113,6 +142,10 @@ static int open_logic(struct lugd *d, struct err *e)
 		return r;
 	env_init(d);
 	r = exchange_open(d->store, &d->env, lugd_node(d), &d->exchange, e);
+	if (r >= 0)
+		r = requests_open(d->exchange,
+				  &(const struct request_options){.ctx = d, .ring = on_ring},
+				  &d->requests, e);
 	return r < 0 ? r : pins_refresh(d, e);
 }
 
@@ -246,6 +279,7 @@ void lugd_stop(struct lugd *d)
 	close_listeners(d);
 	d->peers = http_peers_close(d->peers);
 	d->exchange = exchange_close(d->exchange);
+	d->requests = requests_close(d->requests);
 	seal_audit(d);
 	d->audit = audit_log_close(d->audit);
 	d->store = store_close(d->store);

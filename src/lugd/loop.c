@@ -78,6 +78,11 @@ static void tick(struct lugd *d)
 		log_broken("audit", "entries cannot be sealed: %s", e.message);
 	if (now_ms / TICK_MS % PINS_TICKS == 0 && pins_refresh(d, &e) < 0)
 		log_unusual("lugd", "pins cannot be taken over: %s", e.message);
+	int rings = requests_poll(d->requests, &e);
+	if (rings < 0)
+		log_unusual("request", "clocks are put off: %s", e.message);
+	else if (rings > 0)
+		d->dirty = true; /* an expiry may have posted */
 	if (getenv("WATCHDOG_USEC"))
 		notify_systemd("WATCHDOG=1");
 	if (now_ms >= d->keys_due_ms) {

@@ -5,6 +5,7 @@
 #include "audit/audit.h"
 #include "conf/conf.h"
 #include "exchange/directory.h"
+#include "exchange/request.h"
 #include "http/peers.h"
 #include "http/server.h"
 #include "keyd/keyd.h"
@@ -85,6 +86,7 @@ struct lugd {
 	struct audit_log *audit;
 	struct exchange_env env;
 	struct exchange *exchange;
+	struct requests *requests;
 	struct http_peers *peers;
 	struct http_server *peer_server, *people_server;
 	uint16_t port;

@@ -8,6 +8,7 @@
 #define LUGD_LUGD_H
 #include "base/err.h"
 #include "exchange/exchange.h"
+#include "exchange/request-fields.h"
 #include "http/api.h"
 
 struct lugd;
