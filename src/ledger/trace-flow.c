@@ -88,15 +88,14 @@ static int fee_of(const struct trace_source *s, uint32_t txnum, uint64_t *ret_fe
 	return out > in ? -ERR_CORRUPT : 0;
 }
 
-/* Left side of a coinbase: minted money, then the fees of its block when they are followed. */
-static int load_coinbase(struct flow *f, const struct trace_source *s, enum trace_fees fees,
-			 uint32_t txnum)
+/* Left side of a coinbase: minted money, then the fees of its block. No trace comes here unless fees are followed. */
+static int load_coinbase(struct flow *f, const struct trace_source *s, uint32_t txnum)
 {
 	struct trace_block b;
 	struct parts *ps = &f->left;
 	int r = parts_add(ps, PART_MINTED, 0);
 	s->block(s->ctx, txnum, &b);
-	for (uint32_t i = 1; r == 0 && fees == TRACE_FEES_FOLLOW && i < b.tx_n; i++) {
+	for (uint32_t i = 1; r == 0 && i < b.tx_n; i++) {
 		uint64_t fee;
 		r = fee_of(s, b.first_tx + i, &fee);
 		if (r == 0)
@@ -194,7 +193,7 @@ int flow_load(struct flow *f, const struct trace_source *s, enum trace_fees fees
 	if (r < 0)
 		return r;
 	if (!tx.in_n)
-		return load_coinbase(f, s, fees, txnum);
+		return load_coinbase(f, s, txnum);
 	r = load_ins(&f->left, s, &tx);
 	if (r != 0)
 		return r;

@@ -18,11 +18,12 @@ const char *trace_policy_name(enum trace_policy p)
 const char *trace_end_name(enum trace_end e)
 {
 	static const char *const names[TRACE_END_N] = {
-		[TRACE_FLOWS] = "flows",     [TRACE_UNSPENT] = "unspent",
-		[TRACE_LOST] = "lost",	     [TRACE_FOREIGN] = "foreign",
-		[TRACE_LABEL] = "label",     [TRACE_HOPS] = "hops",
-		[TRACE_DUST] = "dust",	     [TRACE_COINJOIN] = "coinjoin",
-		[TRACE_UNKNOWN] = "unknown", [TRACE_BUDGET] = "budget",
+		[TRACE_FLOWS] = "flows",       [TRACE_UNSPENT] = "unspent",
+		[TRACE_LOST] = "lost",	       [TRACE_FOREIGN] = "foreign",
+		[TRACE_MINTED] = "minted",     [TRACE_LABEL] = "label",
+		[TRACE_HOPS] = "hops",	       [TRACE_DUST] = "dust",
+		[TRACE_COINJOIN] = "coinjoin", [TRACE_UNKNOWN] = "unknown",
+		[TRACE_BUDGET] = "budget",
 	};
 	return (unsigned)e < TRACE_END_N ? names[e] : "?";
 }

@@ -129,6 +129,8 @@ static enum trace_end next_back(const struct work *w, uint64_t output, struct wa
 		x->txnum = w->s->out_tx(w->s->ctx, output);
 	}
 	w->s->tx(w->s->ctx, x->txnum, &tx);
+	if (!tx.in_n && w->p.fees == TRACE_FEES_SKIP)
+		return TRACE_MINTED;
 	x->place = place_of(w, x->txnum, !tx.in_n);
 	return TRACE_FLOWS;
 }
@@ -156,6 +158,8 @@ static int reached_decide(struct work *w, uint32_t i)
 	if (end == TRACE_FLOWS)
 		end = stop_reason(w, r);
 	r->end = (uint8_t)end;
+	if (end == TRACE_MINTED)
+		w->t.minted += r->amount;
 	if (end == TRACE_FLOWS && x.txnum >= w->s->tx_n)
 		return -ERR_CORRUPT;
 	return end == TRACE_FLOWS ? heap_push(w, x) : 0;
@@ -430,7 +434,7 @@ static int conserved(struct trace *t)
 	for (uint32_t i = 0; i < t->reached_n; i++)
 		t->ended[t->reached[i].end] += t->reached[i].amount;
 	for (int end = TRACE_FLOWS + 1; end < TRACE_END_N; end++)
-		out += t->ended[end];
+		out += end == TRACE_MINTED ? 0 : t->ended[end];
 	return out + t->overlap == (unsigned __int128)t->seeds + t->spread ? 0 : -ERR_CORRUPT;
 }
 

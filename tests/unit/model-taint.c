@@ -170,6 +170,12 @@ static void m_take(const struct world *w, const struct question *q, struct model
 	}
 }
 
+/* Backward, fees skipped: nothing stops before the mint. */
+static bool m_minted(const struct world *w, const struct question *q, int out)
+{
+	return out >= 0 && q->back && !q->follow && !w->tx[w->maker[out]].in_n;
+}
+
 static void m_give(const struct world *w, const struct question *q, struct model *m,
 		   const struct mpart *to, bool minted)
 {
@@ -178,8 +184,9 @@ static void m_give(const struct world *w, const struct question *q, struct model
 	} else if (to->out >= 0 || to->fee >= 0) {
 		struct mpart *p = to->out >= 0 ? &m->out[to->out] : &m->fee[to->fee];
 		*p = *to;
-		p->open = to->amount >= q->amount_min && to->hops < q->hops_max &&
-			  !(to->out >= 0 && q->stop[w->address[to->out]]);
+		p->open = m_minted(w, q, to->out) ||
+			  (to->amount >= q->amount_min && to->hops < q->hops_max &&
+			   !(to->out >= 0 && q->stop[w->address[to->out]]));
 	} else if (minted) {
 		m->minted += to->amount;
 	} else {
@@ -198,7 +205,9 @@ static void m_tx(const struct world *w, const struct question *q, struct model *
 		m_take(w, q, m, &from[i]);
 		tainted += from[i].amount;
 	}
-	if (!tainted)
+	if (q->back && !q->follow && !w->tx[t].in_n)
+		m->minted += tainted;
+	if (!tainted || (!q->follow && !w->tx[t].in_n))
 		return;
 	m_share(q, joined, from, from_n, to, to_n);
 	for (int i = 0; i < to_n; i++) {
@@ -217,7 +226,7 @@ static void model_run(const struct world *w, const struct question *q, struct mo
 		if (q->seed[o] && w->value[o]) {
 			m->out[o] = (struct mpart){.value = w->value[o],
 						   .amount = w->value[o],
-						   .open = q->hops_max > 0,
+						   .open = q->hops_max > 0 || m_minted(w, q, o),
 						   .out = o,
 						   .fee = -1};
 			memset(m->out[o].at, 1, (size_t)w->value[o]);

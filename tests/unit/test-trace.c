@@ -163,6 +163,8 @@ static void ends_check(const struct world *w, const struct question *q, const st
 			continue;
 		if (!q->back && !w->spender[r->output])
 			assert_int_equal(r->end, TRACE_UNSPENT);
+		else if (m_minted(w, q, (int)r->output))
+			assert_int_equal(r->end, TRACE_MINTED);
 		else if (!seed && q->stop[w->address[r->output]])
 			assert_int_equal(r->end, TRACE_LABEL);
 		else if ((int)r->hops >= q->hops_max)
