@@ -117,7 +117,7 @@ int blkfiles_open(struct blkfiles *f, const char *dir, struct err *e)
 {
 	int r;
 
-	*f = (struct blkfiles){.fd = -1};
+	*f = (struct blkfiles)BLKFILES_EMPTY;
 	if (strlen(dir) > PATH_LEN_MAX - 32)
 		return err_set(e, ERR_RANGE, "blocks", "path too long");
 	f->dir = strdup(dir);
@@ -135,24 +135,26 @@ void blkfiles_close(struct blkfiles *f)
 {
 	free(f->dir);
 	free(f->files);
-	closep(&f->fd);
-	*f = (struct blkfiles){.fd = -1};
+	closep(&f->fd[0]);
+	closep(&f->fd[1]);
+	*f = (struct blkfiles)BLKFILES_EMPTY;
 }
 
+/* The descriptor of a file; one blk and one rev file stay open, since they are read in turn. */
 static int file_open(struct blkfiles *f, char kind, uint32_t number, struct err *e)
 {
 	char path[PATH_LEN_MAX];
+	int slot = kind != 'b';
 
-	if (f->fd >= 0 && f->fd_kind == kind && f->fd_number == number)
-		return 0;
-	closep(&f->fd);
+	if (f->fd[slot] >= 0 && f->fd_number[slot] == number)
+		return f->fd[slot];
+	closep(&f->fd[slot]);
 	file_name(f, kind, number, path);
-	f->fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (f->fd < 0)
+	f->fd[slot] = open(path, O_RDONLY | O_CLOEXEC);
+	if (f->fd[slot] < 0)
 		return err_set(e, err_errno(errno), "blocks", "%s: %s", path, strerror(errno));
-	f->fd_kind = kind;
-	f->fd_number = number;
-	return 0;
+	f->fd_number[slot] = number;
+	return f->fd[slot];
 }
 
 static void xor_bytes(const uint8_t key8[static XOR_KEY_LEN], uint64_t off, uint8_t *p, size_t len)
@@ -179,14 +181,13 @@ static void xor_bytes(const uint8_t key8[static XOR_KEY_LEN], uint64_t off, uint
 static int64_t read_some(struct blkfiles *f, char kind, uint32_t number, uint64_t off, uint8_t *out,
 			 size_t len, struct err *e)
 {
+	int fd = file_open(f, kind, number, e);
 	size_t got = 0;
-	int r;
 
-	r = file_open(f, kind, number, e);
-	if (r < 0)
-		return r;
+	if (fd < 0)
+		return fd;
 	while (got < len) {
-		ssize_t n = pread(f->fd, out + got, len - got, (off_t)(off + got));
+		ssize_t n = pread(fd, out + got, len - got, (off_t)(off + got));
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -214,6 +215,15 @@ int blkfiles_read(struct blkfiles *f, char kind, uint32_t number, uint64_t off, 
 			       "%s/%s%05" PRIu32 ".dat ends at %" PRIu64, f->dir,
 			       kind == 'b' ? "blk" : "rev", number, off + (uint64_t)n);
 	return 0;
+}
+
+size_t blkfiles_index(const struct blkfiles *f, uint32_t number)
+{
+	const struct blkfile_entry key = {.number = number};
+	const struct blkfile_entry *hit =
+		f->file_n ? bsearch(&key, f->files, f->file_n, sizeof(key), by_number) : NULL;
+
+	return hit ? (size_t)(hit - f->files) : f->file_n;
 }
 
 int64_t blkfiles_rev_len(struct blkfiles *f, uint32_t number)

@@ -21,9 +21,8 @@ struct blkfiles {
 	struct blkfile_entry *files; /* ascending */
 	size_t file_n;
 	uint64_t byte_n; /* of all */
-	int fd;		 /* the file read last, -1 none */
-	char fd_kind;	 /* 'b' or 'r' */
-	uint32_t fd_number;
+	int fd[2];	 /* the blk and the rev file read last, -1 none */
+	uint32_t fd_number[2];
 };
 
 /* What a walk over the files met, for the report. */
@@ -64,6 +63,12 @@ int blkfiles_scan(struct blkfiles *f, const uint8_t magic4[static 4], blkfile_vi
  * Returns: 0; -ERR_NOENT no such file; -ERR_TRUNCATED; another errno, with the file's name in e */
 int blkfiles_read(struct blkfiles *f, char kind, uint32_t number, uint64_t off, void *out,
 		  size_t len, struct err *e) WARN_UNUSED;
-/** blkfiles_len - length of a rev file; -ERR_NOENT when there is none */
+/** blkfiles_rev_len - length of a rev file; -ERR_NOENT when there is none
+ * blkfiles_index - place in files of a number; file_n when it is not there */
 int64_t blkfiles_rev_len(struct blkfiles *f, uint32_t number);
+size_t blkfiles_index(const struct blkfiles *f, uint32_t number);
+#define BLKFILES_EMPTY           \
+	{                        \
+		.fd = { -1, -1 } \
+	}
 #endif

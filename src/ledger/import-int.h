@@ -30,7 +30,7 @@ struct importer {
 	uint8_t key16[16];
 	bool partial;
 	struct blkfiles files;
-	struct undo_file undo;
+	struct undo_file *undos; /* one for each of files, made when first needed */
 	struct headers headers;
 	struct ledger_columns_file columns;
 	struct ledger_manifest manifest; /* counts as of the last checkpoint */
@@ -60,6 +60,7 @@ void import_scratch_done(struct import_scratch *s);
 /** import_undo_check - compare the block just appended with the node's undo record of it, if it has one
  * Returns: 0; -ERR_CORRUPT with what differs; -ERR_IO, -ERR_NOMEM */
 int import_undo_check(struct importer *im, const struct import_work *w, struct err *e) WARN_UNUSED;
+void import_undos_done(struct importer *im);
 /** import_address - id of an identity, a new one if it has none; room must be there. import_address_print - its fingerprint */
 uint32_t import_address(struct importer *im, const struct address *a, uint64_t print,
 			uint64_t first_out);

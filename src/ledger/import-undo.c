@@ -85,22 +85,48 @@ static int undo_walk(struct importer *im, const struct import_work *w, struct cu
 		       : 0;
 }
 
+/* The undo file that belongs to a block file. All stay listed: blocks near the end of a file alternate with those of the next. */
+static int undo_of(struct importer *im, uint32_t number, struct undo_file **ret, struct err *e)
+{
+	size_t i = blkfiles_index(&im->files, number);
+
+	*ret = NULL;
+	if (!im->undos)
+		im->undos = calloc(im->files.file_n, sizeof(*im->undos));
+	if (!im->undos)
+		return err_set(e, ERR_NOMEM, NULL, NULL);
+	if (i == im->files.file_n)
+		return 0;
+	*ret = &im->undos[i];
+	if ((*ret)->opened)
+		return 0;
+	return undo_file_open(*ret, &im->files, number, im->network->magic4, e);
+}
+
+void import_undos_done(struct importer *im)
+{
+	for (size_t i = 0; im->undos && i < im->files.file_n; i++)
+		undo_file_done(&im->undos[i]);
+	free(im->undos);
+	im->undos = NULL;
+}
+
 int import_undo_check(struct importer *im, const struct import_work *w, struct err *e)
 {
+	struct undo_file *u;
 	struct cur c;
 	int r;
 
 	if (im->opt->ignore_undo)
 		return 0;
-	if (!im->undo.opened || im->undo.number != w->node->file) {
-		undo_file_done(&im->undo);
-		r = undo_file_open(&im->undo, &im->files, w->node->file, im->network->magic4, e);
-		if (r < 0)
-			return r;
-	}
-	r = undo_file_find(&im->undo, &im->files, w->node->prev32, &im->scratch.undo, e);
-	if (r <= 0)
+	r = undo_of(im, w->node->file, &u, e);
+	if (r < 0 || !u || !u->present)
 		return r;
+	r = undo_file_find(u, &im->files, w->node->prev32, &im->scratch.undo, e);
+	if (r <= 0) {
+		im->result->undo_missing_n += r == 0 && im->columns.v.counts.block_n > 1;
+		return r;
+	}
 	c = cur_init(im->scratch.undo.p, im->scratch.undo.len);
 	r = undo_walk(im, w, &c, e);
 	if (r == 0)

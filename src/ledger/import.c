@@ -518,7 +518,7 @@ static void importer_done(struct importer *im)
 	ledger_table_done(&im->tx_table);
 	ledger_table_done(&im->address_table);
 	headers_done(&im->headers);
-	undo_file_done(&im->undo);
+	import_undos_done(im);
 	blkfiles_close(&im->files);
 	import_scratch_done(&im->scratch);
 }
@@ -542,7 +542,7 @@ int ledger_import(const char *blocks_dir, const char *dir, const struct ledger_i
 	_cleanup_(locks_done) struct locks k = {-1, -1};
 	struct ledger_import_options o = *opt;
 	struct ledger_import_result result = {0};
-	struct importer im = {.dir = dir, .opt = &o, .result = &result, .files = {.fd = -1}};
+	struct importer im = {.dir = dir, .opt = &o, .result = &result, .files = BLKFILES_EMPTY};
 	int r;
 
 	o.memory_bytes = o.memory_bytes ? o.memory_bytes : LEDGER_MEMORY_DEFAULT;

@@ -34,7 +34,7 @@ struct ledger_import_options {
 	void *progress_arg;
 };
 #define LEDGER_MEMORY_DEFAULT (UINT64_C(2) << 30)
-#define LEDGER_MEMORY_MIN (UINT64_C(16) << 20)
+#define LEDGER_MEMORY_MIN (UINT64_C(1) << 20)
 #define LEDGER_CHECKPOINT_DEFAULT (UINT64_C(1) << 30)
 
 struct ledger_import_result {
@@ -44,7 +44,9 @@ struct ledger_import_result {
 	uint64_t truncated_n, zero_bytes, skipped_bytes;
 	uint64_t added_n, removed_n; /* blocks this run added, and took back for a reorganisation */
 	uint64_t byte_n;	     /* of the blocks added */
-	uint64_t undo_n;       /* blocks whose spent outputs agree with the node's undo file */
+	uint64_t undo_n; /* blocks whose spent outputs agree with the node's undo file */
+	uint64_t
+		undo_missing_n; /* blocks for which their undo file, which is there, has no record that holds */
 	uint64_t unknown_n;    /* foreign outputs without a known amount, in the whole ledger */
 	uint64_t memory_bytes; /* most that tables and header index took */
 	bool finished;	       /* false: stopped by the progress function, run again */

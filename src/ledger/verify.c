@@ -493,7 +493,7 @@ int ledger_verify(const char *dir, const char *blocks_dir, ledger_progress_fn *p
 		  struct ledger_verify_result *ret, struct err *e)
 {
 	_cleanup_(ledger_closep) struct ledger *l = NULL;
-	struct verify w = {.progress = progress, .arg = arg, .files = {.fd = -1}, .e = e};
+	struct verify w = {.progress = progress, .arg = arg, .files = BLKFILES_EMPTY, .e = e};
 	int r;
 
 	r = ledger_open(dir, &l, e);

@@ -80,16 +80,16 @@ static json_t *import_json(const struct ledger_import_result *res, const struct 
 	char tip[HASH_TEXT_MAX];
 
 	return json_pack(
-		"{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:s}",
+		"{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:s}",
 		"finished", res->finished, "added", (json_int_t)res->added_n, "removed",
 		(json_int_t)res->removed_n, "found", (json_int_t)res->record_n, "stale",
 		(json_int_t)res->stale_n, "without_parent", (json_int_t)res->orphan_n, "cut_off",
 		(json_int_t)res->truncated_n, "skipped_bytes", (json_int_t)res->skipped_bytes,
-		"undo_checked", (json_int_t)res->undo_n, "unknown_outputs",
-		(json_int_t)res->unknown_n, "milliseconds", (json_int_t)took_ms, "bytes",
-		json_u64(res->byte_n), "memory_bytes", json_u64(res->memory_bytes), "height",
-		(json_int_t)(info ? info->height : 0), "transactions",
-		(json_int_t)(info ? info->tx_n : 0), "tip",
+		"undo_checked", (json_int_t)res->undo_n, "undo_missing",
+		(json_int_t)res->undo_missing_n, "unknown_outputs", (json_int_t)res->unknown_n,
+		"milliseconds", (json_int_t)took_ms, "bytes", json_u64(res->byte_n), "memory_bytes",
+		json_u64(res->memory_bytes), "height", (json_int_t)(info ? info->height : 0),
+		"transactions", (json_int_t)(info ? info->tx_n : 0), "tip",
 		info ? hash_text(info->tip32, tip) : "");
 }
 
@@ -114,6 +114,9 @@ static void print_remarks(const struct lug *l, const struct ledger_import_result
 	if (res->undo_n)
 		printf("%sspent outputs of %" PRIu64 " blocks agree with the node's undo files%s\n",
 		       dim, res->undo_n, off);
+	if (res->undo_missing_n)
+		printf("%s%" PRIu64 " blocks have no valid record in their undo file%s\n",
+		       color(l, COLOR_WARN), res->undo_missing_n, off);
 	if (res->unknown_n)
 		printf("%s%" PRIu64
 		       " inputs spend outputs from before the first block, amount unknown%s\n",
