@@ -215,16 +215,14 @@ int lugd_start(struct lugd *d, struct err *e)
 	return 0;
 }
 
-int lugd_init_node(struct lugd *d, const char *officer, uint32_t uid, struct err *e)
+int lugd_init_node(struct lugd *d, const struct officer *first, struct err *e)
 {
 	STORE_TXN(txn);
-	struct officer o = {.uid = uid, .roles = API_ANY_ROLE, .active = true};
 	uint8_t salt[AUDIT_SALT_LEN];
 	const struct audit_event ev = {.type = AUDIT_CONFIGURATION,
 				       .who = "system",
 				       .what = "node.init",
-				       .target = officer};
-	snprintf(o.id, sizeof(o.id), "%s", officer);
+				       .target = first->id};
 	int r = queue_init(&d->queue, e);
 	pins_init(&d->pins);
 	if (r >= 0)
@@ -238,7 +236,7 @@ int lugd_init_node(struct lugd *d, const char *officer, uint32_t uid, struct err
 	if (r >= 0)
 		r = store_begin(d->store, STORE_WRITE, &txn, e);
 	if (r >= 0)
-		r = officer_set(d, &o, e);
+		r = officer_set(d, first, e);
 	random_bytes(salt, sizeof(salt));
 	if (r >= 0)
 		r = audit_record(d->store, &ev, time_now_ms() / 1000, salt, NULL, e);

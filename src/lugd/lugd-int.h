@@ -106,8 +106,9 @@ struct lugd {
 /** lugd_start - from a checked configuration to serving; on failure lugd_stop() cleans up what there is
  * lugd_init_node - make keys, store and the first officer of a new node, without serving
  * lugd_stop - finish calls, seal the audit log, close everything; takes a half-started daemon */
+struct officer;
 int lugd_start(struct lugd *d, struct err *e) WARN_UNUSED;
-int lugd_init_node(struct lugd *d, const char *officer, uint32_t uid, struct err *e) WARN_UNUSED;
+int lugd_init_node(struct lugd *d, const struct officer *first, struct err *e) WARN_UNUSED;
 void lugd_stop(struct lugd *d);
 /** lugd_loop - serve until told to stop; -ERR_IO when waiting itself fails */
 int lugd_loop(struct lugd *d, struct err *e) WARN_UNUSED;

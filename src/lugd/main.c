@@ -13,20 +13,23 @@
 
 struct options {
 	const char *conf_path, *officer, *print;
-	uint32_t uid;
+	char conf_of_folder[CONF_TEXT_MAX + 1];
+	uint32_t uid, roles;
 	bool init;
 };
 
 static const char usage[] =
 	"lugd: the daemon of a node of the network, see lugd(8)\n"
 	"\n"
-	"usage: lugd --conf FILE [--init --officer NAME [--uid N]]\n"
+	"usage: lugd FOLDER | --conf FILE [--init --officer NAME [--uid N] [--role ROLE]...]\n"
 	"       lugd --print conf|conf-man|conf-json|api-man|openapi|openapi-peer\n"
 	"\n"
+	"  FOLDER           of the node; the same as --conf FOLDER/lugdunum.conf\n"
 	"  --conf FILE      lugdunum.conf of the node\n"
 	"  --init           make keys, store and first officer of a new node, then end\n"
-	"  --officer NAME   the first officer, who gets every role\n"
+	"  --officer NAME   the first officer\n"
 	"  --uid N          the system user of that officer (default: who runs this)\n"
+	"  --role ROLE      a role of that officer; admin must be one (default: every role)\n"
 	"  --print WHAT     print a document that is made of the program's tables, then end\n";
 
 /* Takes one option; -1 when it is wrong or unknown, 0 when all is said (help, version). */
@@ -51,6 +54,9 @@ static int option_take(int c, struct options *o)
 			return -1;
 		o->uid = (uint32_t)uid;
 		return 1;
+	case 'r':
+		o->roles |= api_role_parse(optarg);
+		return api_role_parse(optarg) ? 1 : -1;
 	case 'V':
 		return puts("lugd " LUG_VERSION) < 0 ? -1 : 0;
 	case 'h':
@@ -71,15 +77,25 @@ static bool options_fit(const struct options *o)
 
 static int options_parse(int argc, char **argv, struct options *o)
 {
-	static const struct option longs[] = {
-		{"conf", required_argument, NULL, 'c'},	   {"init", no_argument, NULL, 'i'},
-		{"officer", required_argument, NULL, 'o'}, {"uid", required_argument, NULL, 'u'},
-		{"print", required_argument, NULL, 'p'},   {"version", no_argument, NULL, 'V'},
-		{"help", no_argument, NULL, 'h'},	   {NULL, 0, NULL, 0}};
+	static const struct option longs[] = {{"conf", required_argument, NULL, 'c'},
+					      {"init", no_argument, NULL, 'i'},
+					      {"role", required_argument, NULL, 'r'},
+					      {"officer", required_argument, NULL, 'o'},
+					      {"uid", required_argument, NULL, 'u'},
+					      {"print", required_argument, NULL, 'p'},
+					      {"version", no_argument, NULL, 'V'},
+					      {"help", no_argument, NULL, 'h'},
+					      {NULL, 0, NULL, 0}};
 	*o = (struct options){.uid = getuid()};
 	int r = 1;
 	for (int c; r > 0 && (c = getopt_long(argc, argv, "", longs, NULL)) != -1;)
 		r = option_take(c, o);
+	if (r > 0 && optind == argc - 1 && !o->conf_path) {
+		int n = snprintf(o->conf_of_folder, sizeof(o->conf_of_folder), "%s/lugdunum.conf",
+				 argv[optind++]);
+		o->conf_path =
+			n < 0 || (size_t)n >= sizeof(o->conf_of_folder) ? NULL : o->conf_of_folder;
+	}
 	if (r > 0 && (optind != argc || !options_fit(o)))
 		r = -1;
 	if (r < 0)
@@ -154,9 +170,12 @@ static int serve(struct lugd *d, struct err *e)
 
 static int run(const struct options *o, struct lugd *d, struct err *e)
 {
+	struct officer first = {
+		.uid = o->uid, .roles = o->roles ? o->roles : API_ANY_ROLE, .active = true};
 	int r = conf_load(o->conf_path, &d->conf, e);
 	if (r < 0)
 		return r;
+	snprintf(first.id, sizeof(first.id), "%s", o->officer ? o->officer : "");
 	if (strlen(o->conf_path) >= sizeof(d->conf_path))
 		return err_set(e, ERR_OVERSIZE, "conf", NULL);
 	memcpy(d->conf_path, o->conf_path, strlen(o->conf_path) + 1);
@@ -167,7 +186,7 @@ static int run(const struct options *o, struct lugd *d, struct err *e)
 	r = block_signals(d);
 	if (r < 0)
 		return err_set(e, r, NULL, "Signals cannot be set up.");
-	r = o->init ? lugd_init_node(d, o->officer, o->uid, e) : serve(d, e);
+	r = o->init ? lugd_init_node(d, &first, e) : serve(d, e);
 	lugd_stop(d);
 	return r;
 }
