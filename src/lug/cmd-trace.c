@@ -169,7 +169,10 @@ static int answer(struct lug *l, const struct args *a, struct trace_report *rep,
 	r = trace_report_json(rep, &j, e);
 	if (r < 0)
 		return r;
-	return l->json ? lug_print_json(TAKE_PTR(j), e) : trace_report_print(l, j, e);
+	if (!l->json)
+		return trace_report_print(l, j, e);
+	r = trace_assets_add(j, e);
+	return r < 0 ? r : lug_print_json(TAKE_PTR(j), e);
 }
 
 static int run_trace(struct lug *l, const struct args *a, struct err *e)

@@ -26,6 +26,11 @@ struct trace_report {
  *                   outputs [{index, output, value, tainted, address, height, time, end, hops, parent, labels}] and next
  * Returns: 0; -ERR_NOMEM; -ERR_CORRUPT */
 int trace_report_json(const struct trace_report *t, json_t **ret, struct err *e) WARN_UNUSED;
+/** trace_assets_add - add "request_assets": of the outputs listed, those still unspent, labelled ones first and then the larger, at most
+ *                    16, as asset blocks of a request (docs/protocol/request.md), which `lug request new --assets` takes
+ * In:      report   from trace_report_json
+ * Returns: 0; -ERR_NOMEM */
+int trace_assets_add(json_t *report, struct err *e) WARN_UNUSED;
 /** trace_report_print - for people: who holds it now first */
 int trace_report_print(const struct lug *lug, const json_t *report, struct err *e) WARN_UNUSED;
 /** trace_report_csv - all reached outputs on stdout (RFC 4180), a header line first
