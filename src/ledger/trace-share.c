@@ -38,6 +38,23 @@ static uint64_t tainted_sum(const struct parts *ps)
 	return t;
 }
 
+/* One unit more to each of the `left` parts with the largest remainders. */
+static void rest_give(struct rest *rest, uint32_t n, uint32_t left, struct part *p)
+{
+	enum {
+		FEW = 16
+	}; /* most transactions have fewer parts, where sorting all costs more than looking again */
+	if (n > FEW)
+		qsort(rest, n, sizeof(*rest), by_rest);
+	for (uint32_t i = 0; i < left; i++) {
+		uint32_t best = i;
+		for (uint32_t k = i + 1; n <= FEW && k < n; k++)
+			best = by_rest(&rest[k], &rest[best]) < 0 ? k : best;
+		p[rest[best].part].amount++;
+		rest[best] = rest[i];
+	}
+}
+
 static int share_haircut(const struct parts *from, struct parts *to, struct share_scratch *tmp)
 {
 	uint64_t t = tainted_sum(from), left = t, line = to->value;
@@ -53,9 +70,7 @@ static int share_haircut(const struct parts *from, struct parts *to, struct shar
 	/* Fewer units are left than parts have a remainder, so each gets one at most and stays within its value. */
 	assert(left < to->n);
 	if (left)
-		qsort(tmp->rest, to->n, sizeof(*tmp->rest), by_rest);
-	for (uint32_t i = 0; i < left; i++)
-		to->p[tmp->rest[i].part].amount++;
+		rest_give(tmp->rest, to->n, (uint32_t)left, to->p);
 	return 0;
 }
 
