@@ -11,17 +11,19 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
 #define RIG_ORIGIN "rome.example/audit"
 
 struct rig {
-	char dir[64]; /* of everything */
-	char log_dir[80], store_path[80];
+	char dir[64];				    /* of everything */
+	char disk[80], log_dir[96], store_path[96]; /* log and store lie in dir/disk */
 	struct store *store;
 	struct audit_key key;
 	uint8_t seed32[32];
+	uint8_t root32[32]; /* of the undisturbed run: rig_prepare */
 };
 
 static inline int rig_sign(void *ctx, struct buf *text, struct err *e)
@@ -55,8 +57,10 @@ static inline int rig_setup(void **state)
 	(void)snprintf(rig->dir, sizeof(rig->dir), "%s/lug-audit-XXXXXX",
 		       access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	assert_non_null(mkdtemp(rig->dir));
-	(void)snprintf(rig->log_dir, sizeof(rig->log_dir), "%s/log", rig->dir);
-	(void)snprintf(rig->store_path, sizeof(rig->store_path), "%s/store", rig->dir);
+	(void)snprintf(rig->disk, sizeof(rig->disk), "%s/disk", rig->dir);
+	(void)snprintf(rig->log_dir, sizeof(rig->log_dir), "%s/log", rig->disk);
+	(void)snprintf(rig->store_path, sizeof(rig->store_path), "%s/store", rig->disk);
+	assert_int_equal(mkdir(rig->disk, 0700), 0);
 	rig_key(rig, RIG_ORIGIN, 7);
 	rig_store_open(rig);
 	*state = rig;
@@ -137,6 +141,103 @@ static inline struct audit_report rig_verify(struct rig *rig)
 	if (audit_verify(rig->log_dir, &rig->key.verifier, NULL, NULL, &report, &e) < 0)
 		fail_msg("verify: %s", e.message);
 	return report;
+}
+
+/* ---- disturbed runs, compared with an undisturbed one ---- */
+
+enum {
+	RIG_BASE = 250,
+	RIG_MORE = 10,
+	RIG_REST = 3,
+	RIG_ALL = RIG_BASE + RIG_MORE + RIG_REST
+}; /* over the edge of a tile */
+/* The undisturbed run. It also leaves a copy of the state at RIG_BASE in dir/base. */
+static inline void rig_prepare(struct rig *rig)
+{
+	rig_grow(rig, 0, RIG_BASE);
+	rig->store = store_close(rig->store);
+	assert_int_equal(rig_run("mkdir '%s/base' && cp -a '%s' '%s' '%s/base'", rig->dir,
+				 rig->log_dir, rig->store_path, rig->dir),
+			 0);
+	rig_store_open(rig);
+	rig_grow(rig, RIG_BASE, RIG_MORE);
+	rig_grow(rig, RIG_BASE + RIG_MORE, RIG_REST);
+	memcpy(rig->root32, rig_verify(rig).head.root32, 32);
+}
+
+static inline void rig_back_to_base(struct rig *rig)
+{
+	rig->store = store_close(rig->store);
+	assert_int_equal(rig_run("rm -rf '%s' '%s'* && cp -a '%s'/base/* '%s'", rig->log_dir,
+				 rig->store_path, rig->dir, rig->disk),
+			 0);
+}
+
+/* Any checkpoint that was signed: in the folder or in the store. */
+static inline struct audit_checkpoint rig_seen_in_folder(struct rig *rig)
+{
+	char path[160];
+	struct audit_checkpoint head = {0};
+	struct buf b;
+	struct err e = {0};
+	buf_init(&b, NOTE_MAX);
+	(void)snprintf(path, sizeof(path), "%s/checkpoint", rig->log_dir);
+	if (file_read(path, &b, &e) < 0 ||
+	    audit_checkpoint_check(b.p, b.len, &rig->key.verifier, &head, &e) < 0)
+		fail_msg("a crash left a bad checkpoint: %s", e.message);
+	buf_done(&b);
+	return head;
+}
+
+static inline struct audit_checkpoint rig_seen_in_store(struct rig *rig)
+{
+	struct audit_checkpoint head = {0};
+	STORE_ROWS(rows);
+	assert_int_equal(
+		store_first(rig->store, "SELECT size, root FROM audit_head", NO_VALS, &rows, NULL),
+		1);
+	head.size = row_u64(&rows, "size");
+	row_copy(&rows, "root", head.root32, 32);
+	return head;
+}
+
+static inline void rig_must_extend(struct rig *rig, const struct audit_checkpoint *old,
+				   const struct audit_checkpoint *now)
+{
+	uint8_t proof[MERKLE_PROOF_MAX][32];
+	size_t n = 0;
+	assert_true(old->size <= now->size);
+	assert_int_equal(audit_prove_growth(rig->log_dir, old->size, now->size, proof, &n, NULL),
+			 0);
+	assert_int_equal(merkle_consistency_check(old->size, now->size, old->root32, now->root32,
+						  (const uint8_t(*)[32])proof, n),
+			 0);
+}
+
+static inline uint64_t rig_entries_in_store(struct rig *rig)
+{
+	STORE_ROWS(rows);
+	assert_int_equal(store_first(rig->store, "SELECT count(*) AS n FROM audit_entry", NO_VALS,
+				     &rows, NULL),
+			 1);
+	return row_u64(&rows, "n");
+}
+
+/* What every disturbed run must come to. */
+static inline void rig_finish_and_compare(struct rig *rig, struct audit_log *log)
+{
+	struct err e = {0};
+	uint64_t n = rig_entries_in_store(rig);
+	assert_true(n == RIG_BASE || n == RIG_BASE + RIG_MORE || n == RIG_ALL);
+	struct audit_checkpoint folder = rig_seen_in_folder(rig), store = rig_seen_in_store(rig);
+	if (rig_record(rig->store, n, RIG_ALL - n, &e) < 0 || audit_log_flush(log, &e) < 0)
+		fail_msg("the log does not go on: %s", e.message);
+	struct audit_report report = rig_verify(rig);
+	assert_int_equal(report.entries, RIG_ALL);
+	assert_memory_equal(report.head.root32, rig->root32, 32);
+	rig_must_extend(rig, &folder, &report.head);
+	rig_must_extend(rig, &store, &report.head);
+	assert_int_equal(audit_scrub(rig->store, rig->log_dir, NULL, NULL, &report, NULL), 0);
 }
 
 #define RIG_TEST(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)

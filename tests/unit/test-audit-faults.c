@@ -6,99 +6,7 @@
 #include "io-faults.h"
 #include <sys/wait.h>
 
-enum { BASE = 250, MORE = 10, REST = 3, ALL = BASE + MORE + REST }; /* over the edge of a tile */
 enum { RUNS_MAX = 1000 };
-
-static uint8_t expected_root[32];
-
-/* The undisturbed run. It also leaves a copy of the state at BASE in dir/base. */
-static void prepare(struct rig *rig)
-{
-	rig_grow(rig, 0, BASE);
-	rig->store = store_close(rig->store);
-	assert_int_equal(rig_run("mkdir '%s/base' && cp -a '%s' '%s' '%s/base'", rig->dir,
-				 rig->log_dir, rig->store_path, rig->dir),
-			 0);
-	rig_store_open(rig);
-	rig_grow(rig, BASE, MORE);
-	rig_grow(rig, BASE + MORE, REST);
-	memcpy(expected_root, rig_verify(rig).head.root32, 32);
-}
-
-static void back_to_base(struct rig *rig)
-{
-	rig->store = store_close(rig->store);
-	assert_int_equal(rig_run("rm -rf '%s' '%s'* && cp -a '%s'/base/* '%s'", rig->log_dir,
-				 rig->store_path, rig->dir, rig->dir),
-			 0);
-}
-
-/* Any checkpoint that was signed: in the folder or in the store. */
-static struct audit_checkpoint seen_in_folder(struct rig *rig)
-{
-	char path[160];
-	struct audit_checkpoint head = {0};
-	struct buf b;
-	struct err e = {0};
-	buf_init(&b, NOTE_MAX);
-	(void)snprintf(path, sizeof(path), "%s/checkpoint", rig->log_dir);
-	if (file_read(path, &b, &e) < 0 ||
-	    audit_checkpoint_check(b.p, b.len, &rig->key.verifier, &head, &e) < 0)
-		fail_msg("a crash left a bad checkpoint: %s", e.message);
-	buf_done(&b);
-	return head;
-}
-
-static struct audit_checkpoint seen_in_store(struct rig *rig)
-{
-	struct audit_checkpoint head = {0};
-	STORE_ROWS(rows);
-	assert_int_equal(
-		store_first(rig->store, "SELECT size, root FROM audit_head", NO_VALS, &rows, NULL),
-		1);
-	head.size = row_u64(&rows, "size");
-	row_copy(&rows, "root", head.root32, 32);
-	return head;
-}
-
-static void must_extend(struct rig *rig, const struct audit_checkpoint *old,
-			const struct audit_checkpoint *now)
-{
-	uint8_t proof[MERKLE_PROOF_MAX][32];
-	size_t n = 0;
-	assert_true(old->size <= now->size);
-	assert_int_equal(audit_prove_growth(rig->log_dir, old->size, now->size, proof, &n, NULL),
-			 0);
-	assert_int_equal(merkle_consistency_check(old->size, now->size, old->root32, now->root32,
-						  (const uint8_t(*)[32])proof, n),
-			 0);
-}
-
-static uint64_t entries_in_store(struct rig *rig)
-{
-	STORE_ROWS(rows);
-	assert_int_equal(store_first(rig->store, "SELECT count(*) AS n FROM audit_entry", NO_VALS,
-				     &rows, NULL),
-			 1);
-	return row_u64(&rows, "n");
-}
-
-/* What every disturbed run must come to. */
-static void finish_and_compare(struct rig *rig, struct audit_log *log)
-{
-	struct err e = {0};
-	uint64_t n = entries_in_store(rig);
-	assert_true(n == BASE || n == BASE + MORE || n == ALL);
-	struct audit_checkpoint folder = seen_in_folder(rig), store = seen_in_store(rig);
-	if (rig_record(rig->store, n, ALL - n, &e) < 0 || audit_log_flush(log, &e) < 0)
-		fail_msg("the log does not go on: %s", e.message);
-	struct audit_report report = rig_verify(rig);
-	assert_int_equal(report.entries, ALL);
-	assert_memory_equal(report.head.root32, expected_root, 32);
-	must_extend(rig, &folder, &report.head);
-	must_extend(rig, &store, &report.head);
-	assert_int_equal(audit_scrub(rig->store, rig->log_dir, NULL, NULL, &report, NULL), 0);
-}
 
 /* ---- the process ends at every step ---- */
 
@@ -108,24 +16,24 @@ static void child_run(struct rig *rig, unsigned at)
 	rig_store_open(rig);
 	struct audit_log *log = rig_log_open(rig);
 	fault_arm(FAULT_DIE, at, 0);
-	int r = rig_record(rig->store, BASE, MORE, &e);
+	int r = rig_record(rig->store, RIG_BASE, RIG_MORE, &e);
 	int64_t n = audit_log_flush(log, &e);
 	if (r == 0)
-		r = rig_record(rig->store, BASE + MORE, REST, &e);
-	if (n == MORE)
+		r = rig_record(rig->store, RIG_BASE + RIG_MORE, RIG_REST, &e);
+	if (n == RIG_MORE)
 		n = audit_log_flush(log, &e);
 	fault_arm(FAULT_OFF, 0, 0);
-	_exit(r == 0 && n == REST ? 0 : 1);
+	_exit(r == 0 && n == RIG_REST ? 0 : 1);
 }
 
 static void test_crash_anywhere(void **state)
 {
 	struct rig *rig = *state;
-	prepare(rig);
+	rig_prepare(rig);
 	unsigned at = 1;
 	for (int status = FAULT_EXIT; status == FAULT_EXIT; at++) {
 		assert_in_range(at, 1, RUNS_MAX);
-		back_to_base(rig);
+		rig_back_to_base(rig);
 		pid_t child = fork();
 		if (child == 0)
 			child_run(rig, at);
@@ -135,7 +43,7 @@ static void test_crash_anywhere(void **state)
 		assert_true(status == 0 || status == FAULT_EXIT);
 		rig_store_open(rig);
 		_cleanup_(audit_log_closep) struct audit_log *log = rig_log_open(rig);
-		finish_and_compare(rig, log);
+		rig_finish_and_compare(rig, log);
 	}
 	print_message("crashed at each of %u steps\n", at - 2);
 	assert_true(at > 30);
@@ -145,13 +53,13 @@ static void test_crash_anywhere(void **state)
 static void test_crash_while_opening(void **state)
 {
 	struct rig *rig = *state;
-	prepare(rig);
+	rig_prepare(rig);
 	unsigned at = 1;
 	for (int status = FAULT_EXIT; status == FAULT_EXIT; at++) {
 		assert_in_range(at, 1, RUNS_MAX);
-		back_to_base(rig);
+		rig_back_to_base(rig);
 		rig_store_open(rig);
-		rig_grow(rig, BASE, MORE);
+		rig_grow(rig, RIG_BASE, RIG_MORE);
 		assert_int_equal(rig_run("rm -rf '%s' && cp -a '%s/base/log' '%s'", rig->log_dir,
 					 rig->dir, rig->log_dir),
 				 0);
@@ -163,15 +71,15 @@ static void test_crash_while_opening(void **state)
 			fault_arm(FAULT_DIE, at, 0);
 			int r = audit_log_open(rig->store, rig->log_dir, &rig->key, &log, NULL);
 			fault_arm(FAULT_OFF, 0, 0);
-			_exit(r == 0 && audit_log_size(log) == BASE + MORE ? 0 : 1);
+			_exit(r == 0 && audit_log_size(log) == RIG_BASE + RIG_MORE ? 0 : 1);
 		}
 		assert_int_equal(waitpid(child, &status, 0), child);
 		status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 		assert_true(status == 0 || status == FAULT_EXIT);
 		rig_store_open(rig);
 		_cleanup_(audit_log_closep) struct audit_log *log = rig_log_open(rig);
-		assert_int_equal(audit_log_size(log), BASE + MORE);
-		finish_and_compare(rig, log);
+		assert_int_equal(audit_log_size(log), RIG_BASE + RIG_MORE);
+		rig_finish_and_compare(rig, log);
 	}
 	print_message("crashed at each of %u steps\n", at - 2);
 	assert_true(at > 10);
@@ -184,14 +92,14 @@ static bool run_with_faults(struct rig *rig, struct audit_log *log, enum fault_m
 {
 	struct err e = {0};
 	fault_arm(mode, at, error);
-	int r = rig_record(rig->store, BASE, MORE, &e);
+	int r = rig_record(rig->store, RIG_BASE, RIG_MORE, &e);
 	int64_t n = r < 0 ? r : audit_log_flush(log, &e);
 	bool fired = fault.n >= fault.at;
 	fault_arm(FAULT_OFF, 0, 0);
 	if (n < 0)
 		assert_true(n == -ERR_NOSPC || n == -ERR_IO || n == -ERR_NOENT);
 	if (!fired)
-		assert_true(n == MORE);
+		assert_true(n == RIG_MORE);
 	return fired;
 }
 
@@ -201,11 +109,11 @@ static void fail_anywhere(struct rig *rig, enum fault_mode mode, int error)
 	unsigned at = 1;
 	for (; fired; at++) {
 		assert_in_range(at, 1, RUNS_MAX);
-		back_to_base(rig);
+		rig_back_to_base(rig);
 		rig_store_open(rig);
 		_cleanup_(audit_log_closep) struct audit_log *log = rig_log_open(rig);
 		fired = run_with_faults(rig, log, mode, at, error);
-		finish_and_compare(rig, log);
+		rig_finish_and_compare(rig, log);
 	}
 	print_message("failed at each of %u steps with %s\n", at - 2, strerror(error));
 	assert_true(at > 20);
@@ -214,14 +122,14 @@ static void fail_anywhere(struct rig *rig, enum fault_mode mode, int error)
 static void test_fail_once(void **state)
 {
 	struct rig *rig = *state;
-	prepare(rig);
+	rig_prepare(rig);
 	fail_anywhere(rig, FAULT_ONCE, EIO);
 }
 
 static void test_fail_on(void **state)
 {
 	struct rig *rig = *state;
-	prepare(rig);
+	rig_prepare(rig);
 	fail_anywhere(rig, FAULT_ON, ENOSPC);
 }
 
@@ -337,7 +245,7 @@ static void test_store_restored(void **state)
 {
 	struct rig *rig = *state;
 	struct err e = {0};
-	prepare(rig);
+	rig_prepare(rig);
 	rig->store = store_close(rig->store);
 	assert_int_equal(rig_run("rm '%s'* && cp '%s/base/store' '%s'", rig->store_path, rig->dir,
 				 rig->store_path),
@@ -346,10 +254,10 @@ static void test_store_restored(void **state)
 	assert_int_equal(open_code(rig, &e), -ERR_STALE);
 	assert_non_null(strstr(e.message, "audit adopt"));
 	assert_int_equal(audit_adopt(rig->store, rig->log_dir, &rig->key.verifier, &e),
-			 MORE + REST);
+			 RIG_MORE + RIG_REST);
 	assert_int_equal(audit_adopt(rig->store, rig->log_dir, &rig->key.verifier, &e), 0);
-	rig_grow(rig, ALL, 5);
-	assert_int_equal(rig_verify(rig).entries, ALL + 5);
+	rig_grow(rig, RIG_ALL, 5);
+	assert_int_equal(rig_verify(rig).entries, RIG_ALL + 5);
 	struct audit_report report;
 	assert_int_equal(audit_scrub(rig->store, rig->log_dir, NULL, NULL, &report, &e), 0);
 }
@@ -359,7 +267,7 @@ static void test_two_histories(void **state)
 {
 	struct rig *rig = *state;
 	struct err e = {0};
-	prepare(rig);
+	rig_prepare(rig);
 	rig->store = store_close(rig->store);
 	assert_int_equal(rig_run("rm '%s'* && cp '%s/base/store' '%s'", rig->store_path, rig->dir,
 				 rig->store_path),
@@ -372,19 +280,19 @@ static void test_two_histories(void **state)
 	assert_int_equal(rig_record(rig->store, 901, 50, NULL),
 			 0); /* and now more than the folder has */
 	assert_int_equal(open_code(rig, &e), -ERR_CONFLICT);
-	assert_int_equal(rig_verify(rig).entries, ALL);
+	assert_int_equal(rig_verify(rig).entries, RIG_ALL);
 }
 
 static void test_folder_restored(void **state)
 {
 	struct rig *rig = *state;
-	prepare(rig);
+	rig_prepare(rig);
 	assert_int_equal(rig_run("rm -r '%s' && cp -a '%s/base/log' '%s'", rig->log_dir, rig->dir,
 				 rig->log_dir),
 			 0);
 	_cleanup_(audit_log_closep) struct audit_log *log = rig_log_open(rig);
-	assert_int_equal(audit_log_size(log), ALL); /* published again, not signed again */
-	assert_memory_equal(rig_verify(rig).head.root32, expected_root, 32);
+	assert_int_equal(audit_log_size(log), RIG_ALL); /* published again, not signed again */
+	assert_memory_equal(rig_verify(rig).head.root32, rig->root32, 32);
 }
 
 /* An entry that was changed in the store after it was signed, and a folder that has to be made again from it. */
