@@ -4,6 +4,7 @@
 #include "exchange/request.h"
 #include "lugd/lugd.h"
 
+/* r comes from a statement of its own: the call that fills j must have returned before j is read. */
 static int reply(struct api_call *c, int r, STEALS json_t *j, struct err *e)
 {
 	return r < 0 ? r : api_reply(c, j, e);
@@ -78,27 +79,27 @@ int api_requests_show(struct api_call *c, struct err *e)
 {
 	const struct actor a = lugd_actor(c);
 	json_t *out = NULL;
+	int r = request_show(lugd_requests(lugd_of(c)), &a, api_param(c, 0), &out, e);
 
-	return reply(c, request_show(lugd_requests(lugd_of(c)), &a, api_param(c, 0), &out, e), out,
-		     e);
+	return reply(c, r, out, e);
 }
 
 int api_requests_send(struct api_call *c, struct err *e)
 {
 	const struct actor a = lugd_actor(c);
 	json_t *out = NULL;
+	int r = request_submit(lugd_requests(lugd_of(c)), &a, api_param(c, 0), &out, e);
 
-	return reply(c, request_submit(lugd_requests(lugd_of(c)), &a, api_param(c, 0), &out, e),
-		     out, e);
+	return reply(c, r, out, e);
 }
 
 int api_requests_discard(struct api_call *c, struct err *e)
 {
 	const struct actor a = lugd_actor(c);
 	json_t *out = NULL;
+	int r = request_discard(lugd_requests(lugd_of(c)), &a, api_param(c, 0), &out, e);
 
-	return reply(c, request_discard(lugd_requests(lugd_of(c)), &a, api_param(c, 0), &out, e),
-		     out, e);
+	return reply(c, r, out, e);
 }
 
 int api_requests_approve(struct api_call *c, struct err *e)
@@ -113,9 +114,8 @@ int api_requests_approve(struct api_call *c, struct err *e)
 	if (!hash)
 		return err_set(e, ERR_FIELD_MISSING, "content_sha256",
 			       "the hash of what was read must be given");
-	return reply(c,
-		     request_approve(lugd_requests(lugd_of(c)), &a, api_param(c, 0), hash, &out, e),
-		     out, e);
+	r = request_approve(lugd_requests(lugd_of(c)), &a, api_param(c, 0), hash, &out, e);
+	return reply(c, r, out, e);
 }
 
 int api_requests_reject(struct api_call *c, struct err *e)
@@ -131,20 +131,17 @@ int api_requests_reject(struct api_call *c, struct err *e)
 		return err_set(e, ERR_FIELD_MISSING, "text", "a reason for the proposer is needed");
 	if (!utf8_clean(text, strlen(text)))
 		return err_set(e, ERR_FORMAT, "text", "must be one clean line");
-	return reply(c,
-		     request_reject(lugd_requests(lugd_of(c)), &a, api_param(c, 0), text, &out, e),
-		     out, e);
+	r = request_reject(lugd_requests(lugd_of(c)), &a, api_param(c, 0), text, &out, e);
+	return reply(c, r, out, e);
 }
 
 static int make_step(struct api_call *c, enum request_event event, struct err *e)
 {
 	const struct actor a = lugd_actor(c);
 	json_t *out = NULL;
+	int r = request_act(lugd_requests(lugd_of(c)), &a, api_param(c, 0), event, c->in, &out, e);
 
-	return reply(
-		c,
-		request_act(lugd_requests(lugd_of(c)), &a, api_param(c, 0), event, c->in, &out, e),
-		out, e);
+	return reply(c, r, out, e);
 }
 
 /* One handler a step, so that each is a route of its own with its own line in the description. */
