@@ -436,5 +436,6 @@ int directory_own_draft(struct directory *d, const struct directory_node *fresh,
 	}
 	n->from_s = now_s;
 	n->until_s = now_s + DIRECTORY_NODE_DAYS_MAX * 86400LL;
+	directory_node_sort(n);
 	return directory_node_encode(n, out, e);
 }

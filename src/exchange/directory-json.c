@@ -206,6 +206,12 @@ static int by_epoch(const void *a, const void *b)
 	return (x->number > y->number) - (x->number < y->number);
 }
 
+void directory_node_sort(struct directory_node *n)
+{
+	qsort(n->keys, n->keys_n, sizeof(n->keys[0]), by_key);
+	qsort(n->epochs, n->epochs_n, sizeof(n->epochs[0]), by_epoch);
+}
+
 static int read_epoch(const json_t *o, struct directory_epoch *p, struct err *e)
 {
 	static const char *const keys[] = {"number", "from", "until", "key", NULL};
@@ -233,8 +239,7 @@ static int read_keys(const json_t *j, struct directory_node *n, struct err *e)
 		r = read_epoch(json_array_get(a, i), &n->epochs[i], e);
 	if (r < 0)
 		return r;
-	qsort(n->keys, n->keys_n, sizeof(n->keys[0]), by_key);
-	qsort(n->epochs, n->epochs_n, sizeof(n->epochs[0]), by_epoch);
+	directory_node_sort(n);
 	return 0;
 }
 

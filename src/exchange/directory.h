@@ -155,6 +155,9 @@ int directory_node_encode(const struct directory_node *n, struct buf *out,
  * Returns: 0; -ERR_FIELD_MISSING, -ERR_FIELD_UNKNOWN, -ERR_INVAL, -ERR_RANGE with the JSON path in e */
 int directory_members_draft(const json_t *j, struct buf *out, struct err *e) WARN_UNUSED;
 int directory_node_draft(const json_t *j, struct buf *out, struct err *e) WARN_UNUSED;
+/** directory_node_read - the JSON of a node note, complete or not, for directory_own_draft()
+ * Returns: as directory_node_draft */
+int directory_node_read(const json_t *j, struct directory_node *ret, struct err *e) WARN_UNUSED;
 /** directory_members_json, directory_node_json - the reverse, for the API; NULL when out of memory */
 json_t *directory_members_json(const struct directory_members *m);
 json_t *directory_node_json(const struct directory_node *n);

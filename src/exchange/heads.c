@@ -194,7 +194,9 @@ static int compare_sent(struct exchange *x, struct peer *p, const struct stream_
 {
 	const struct stream_at *at = &h->received;
 	uint8_t hash32[32];
-	if (h->stopped)
+	if (h->stopped &&
+	    out->reset.len ==
+		    0) /* with a reset at hand a person here has decided, and one there will */
 		return stop_out(x, p, out, note, len,
 				"the peer has two texts of ours for one place", e);
 	if (at->epoch < out->epoch)
@@ -241,7 +243,7 @@ static int conclude(struct exchange *x, struct peer *p, const struct stream_head
 	bool waits = out->reset.len && note_parse(out->reset.p, out->reset.len, &n, NULL) == 0 &&
 		     stream_reset_decode(n.p, n.text_len, &s, NULL) == 0;
 	if (waits && s.last.epoch == h->received.epoch && s.last.seq == h->received.seq) {
-		p->slot[SLOT_HEADS].due_ms = 0;
+		p->slot[SLOT_HEADS].due_ms = exchange_mono(x) + EXCHANGE_BACKOFF_MS;
 		return 0;
 	}
 	return reset_now(x, p,
@@ -420,12 +422,14 @@ static int reset_apply(struct exchange *x, struct peer *p, const struct stream_r
 		return r;
 	if (s->epoch <= in.epoch)
 		return 0; /* already open: the head in the reply says so */
+	if (in.stopped)
+		return err_set(e, ERR_STALE, "last",
+			       "The stream is stopped; a person here has not decided yet.");
 	if (s->last.epoch != in.epoch || s->last.seq != in.seq ||
 	    memcmp(s->last.chain32, in.chain32, 32) != 0)
 		return err_set(e, ERR_STALE, "last", "The head has moved on.");
 	in.epoch = s->epoch;
 	in.seq = in.top = 0;
-	in.stopped = false;
 	memset(in.chain32, 0, 32);
 	buf_clear(&in.reset);
 	buf_put(&in.reset, bytes, len);
