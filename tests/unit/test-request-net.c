@@ -437,6 +437,218 @@ static void test_peer_limit(void **state)
 	assert_int_equal(w->n[IT].rings[RING_FAILED], 1);
 }
 
+/* ---- a peer that breaks the rules ---- */
+
+/* Post a part as it is from one node to the other. Returns: how far it came */
+static enum exchange_state raw(struct world *w, int from, const char *officer,
+			       const char *media_type, json_t *part,
+			       char reason[static EXCHANGE_REASON_MAX + 1])
+{
+	struct node *node = &w->net.node[from];
+	const char *to = w->net.node[!from].name;
+	_cleanup_(json_decrefp) json_t *owned = part;
+	_cleanup_(freep) char *body = json_text(owned);
+	const struct exchange_part p = {media_type, body, strlen(body)};
+	const struct exchange_post m = {
+		.class = EXCHANGE_URGENT,
+		.to = &to,
+		.to_n = 1,
+		.expires_s = world_now_s(w) + 3600,
+		.officer = officer,
+		.case_ref = "case-1",
+		.purpose = "prevention",
+		.basis = "treaty",
+		.handling = "H1",
+		.marking = "TLP:AMBER",
+		.grade = "A1",
+		.parts = &p,
+		.parts_n = 1,
+	};
+	struct exchange_delivery d;
+	struct err e = {0};
+	uint8_t id16[16];
+	STORE_TXN(txn);
+
+	if (store_begin(node->store, STORE_WRITE, &txn, &e) < 0 ||
+	    exchange_post(node->x, &m, id16, &e) < 0 || store_commit(&txn, &e) < 0)
+		fail_msg("%s: %s", e.field, e.message);
+	world_settle(w);
+	assert_int_equal(exchange_delivery(node->x, id16, to, &d, &e), 1);
+	snprintf(reason, EXCHANGE_REASON_MAX + 1, "%s", d.reason);
+	return d.state;
+}
+
+/* A whole request part of node it, made for the manifest of raw(). */
+static json_t *whole(struct world *w, const char *id)
+{
+	json_t *j = request_in("TRACE", "URGENT");
+	char at[TIME_TEXT_MAX];
+
+	json_object_update_new(
+		j, json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:{s:s}, s:{s:s, s:s}}", "version", 1,
+			     "id", id, "from", "it", "created_at", time_utc(world_now_s(w), at),
+			     "language", "it", "reply_language", "en", "relation", "kind", "new",
+			     "confidentiality", "subject", "may-know", "custodian", "may-know"));
+	json_object_set_new(j, "handling",
+			    json_pack("{s:s, s:s, s:s, s:s, s:s}", "code", "H1", "marking",
+				      "TLP:AMBER", "grade", "A1", "purpose", "prevention", "basis",
+				      "treaty"));
+	return j;
+}
+
+#define ID1 "019ab5a0-0000-7000-8000-000000000001"
+
+static void refused(struct world *w, json_t *part, const char *why)
+{
+	char reason[EXCHANGE_REASON_MAX + 1];
+
+	assert_int_equal(raw(w, IT, "anna", REQUEST_MEDIA_TYPE, part, reason), EXCHANGE_REFUSED);
+	assert_string_equal(reason, why);
+}
+
+static json_t *with(json_t *part, const char *name, json_t *value)
+{
+	assert_int_equal(json_object_set_new(part, name, value), 0);
+	return part;
+}
+
+static void test_hostile_requests(void **state)
+{
+	struct world *w = *state;
+	char reason[EXCHANGE_REASON_MAX + 1];
+	json_t *j;
+
+	refused(w, json_pack("{}"), "field-missing");
+	refused(w, with(whole(w, ID1), "from", json_string("fr2")), "format");
+	refused(w, with(whole(w, ID1), "to", json_string("jp")), "format");
+	refused(w, with(whole(w, ID1), "!embargo", json_true()), "field-unknown");
+	refused(w, with(whole(w, ID1), "version", json_integer(2)), "version");
+	refused(w, with(whole(w, ID1), "type", json_string("EXTEND")), "unsupported");
+	j = whole(w, ID1);
+	json_object_set_new(json_object_get(j, "handling"), "purpose", json_string("drill"));
+	refused(w, j, "format");
+	j = whole(w, ID1);
+	json_object_set_new(json_array_get(json_object_get(j, "assets"), 0), "output_value",
+			    json_string("1"));
+	refused(w, j, "amount");
+	assert_int_equal(raw(w, IT, "anna", REQUEST_MEDIA_TYPE,
+			     with(whole(w, ID1), "mood", json_string("grim")), reason),
+			 EXCHANGE_ACCEPTED);
+	state_is(w, FR, ID1, "DELIVERED");
+	refused(w, with(whole(w, ID1), "mood", json_string("grim")), "duplicate");
+	refused(w, whole(w, ID1), "conflict");
+}
+
+static void test_quarantine(void **state)
+{
+	static const char *const names[] = {"code", "marking", "code", "grade"};
+	static const char *const values[] = {"H9", "TLP:WHITE", "H2",
+					     "A2"}; /* unknown twice, then unlike the manifest */
+	struct world *w = *state;
+	char reason[EXCHANGE_REASON_MAX + 1];
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		json_t *j = whole(w, ID1);
+
+		json_object_set_new(json_object_get(j, "handling"), names[i],
+				    json_string(values[i]));
+		assert_int_equal(raw(w, IT, "anna", REQUEST_MEDIA_TYPE, j, reason),
+				 EXCHANGE_QUARANTINED);
+	}
+	assert_int_equal(w->net.node[FR].events[EXCHANGE_EV_QUARANTINE], 4);
+	assert_int_equal(node_count(&w->net.node[FR], "SELECT COUNT(*) AS n FROM request"), 0);
+}
+
+static json_t *event_part(struct world *w, const char *id, const char *request, const char *event)
+{
+	char at[TIME_TEXT_MAX];
+
+	return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s}", "version", 1, "id", id, "request",
+			 request, "event", event, "at", time_utc(world_now_s(w), at), "officer",
+			 "paul", "text", "x");
+}
+
+static void step_refused(struct world *w, int from, const char *officer, json_t *part,
+			 const char *why)
+{
+	char reason[EXCHANGE_REASON_MAX + 1];
+
+	assert_int_equal(raw(w, from, officer, REQUEST_EVENT_MEDIA_TYPE, part, reason),
+			 EXCHANGE_REFUSED);
+	assert_string_equal(reason, why);
+}
+
+static void test_hostile_events(void **state)
+{
+	struct world *w = *state;
+	char id[37], reason[EXCHANGE_REASON_MAX + 1];
+
+	sent(w, "TRACE", "URGENT", id);
+	step_refused(w, FR, "paul", event_part(w, ID1, ID1, "ack"), "noent");
+	step_refused(w, FR, "paul", event_part(w, ID1, id, "accept"), "transition");
+	step_refused(w, FR, "paul", event_part(w, ID1, id, "withdraw"),
+		     "transition"); /* the other side's */
+	step_refused(w, IT, "paul", event_part(w, ID1, id, "ack"), "transition");
+	step_refused(w, FR, "peter", event_part(w, ID1, id, "ack"), "format"); /* not who signed */
+	step_refused(w, FR, "paul", event_part(w, ID1, id, "approve"), "inval");
+	step_refused(w, FR, "paul", with(event_part(w, ID1, id, "ack"), "!x", json_true()),
+		     "field-unknown");
+	both_are(w, id, "DELIVERED");
+	assert_int_equal(
+		raw(w, FR, "paul", REQUEST_EVENT_MEDIA_TYPE, event_part(w, ID1, id, "ack"), reason),
+		EXCHANGE_ACCEPTED);
+	state_is(w, IT, id, "ACKNOWLEDGED");
+	step_refused(w, FR, "paul", event_part(w, ID1, id, "accept"),
+		     "conflict"); /* an id is used once */
+}
+
+/* The nodes disagree (a store was tampered with): the step is refused with a signature, and people see it. */
+static void test_step_refused_is_shown(void **state)
+{
+	struct world *w = *state;
+	struct err e = {0};
+	char id[37];
+
+	sent(w, "TRACE", "URGENT", id);
+	assert_int_equal(store_exec(w->net.node[FR].store, "UPDATE request SET state = 'CLOSED'",
+				    NO_VALS, &e),
+			 1);
+	act(w, IT, id, EVENT_WITHDRAW, text("no longer needed"));
+	world_settle(w);
+	state_is(w, IT, id, "WITHDRAWN");
+	state_is(w, FR, id, "CLOSED");
+	assert_true(has_flag(w, IT, id, "STEP-REFUSED"));
+	assert_int_equal(w->n[IT].rings[RING_FAILED], 1);
+	assert_int_equal(audit_count(w, IT, "%request.step-refused%transition%"), 1);
+}
+
+/* The peer is away: stored, and delivered when it comes back; away for good: undeliverable, and people are told. */
+static void test_peer_away(void **state)
+{
+	struct world *w = *state;
+	struct err e = {0};
+	char id[37], other[37];
+
+	w->net.cut[IT][FR] = true;
+	draft(w, "TRACE", "PRIORITY", id);
+	assert_int_equal(submit(w, &anna, id, &e), 0);
+	nodes_pass(&w->net, 3600 * 1000, 60 * 1000);
+	world_settle(w);
+	state_is(w, IT, id, "SENT");
+	assert_true(has_flag(w, IT, id, "OVERDUE")); /* no machine receipt within a minute */
+	w->net.cut[IT][FR] = false;
+	nodes_pass(&w->net, 600 * 1000, 10 * 1000);
+	world_settle(w);
+	both_are(w, id, "DELIVERED");
+	w->net.cut[IT][FR] = true;
+	draft(w, "TRACE", "URGENT", other);
+	assert_int_equal(submit(w, &anna, other, &e), 0);
+	nodes_pass(&w->net, INT64_C(3) * 86400 * 1000, 600 * 1000);
+	world_settle(w);
+	state_is(w, IT, other, "UNDELIVERABLE");
+	assert_true(w->n[IT].rings[RING_FAILED] >= 1);
+}
+
 /* ---- lists ---- */
 
 static json_t *list(struct world *w, const struct request_filter *f)
@@ -586,6 +798,11 @@ int main(void)
 		TEST(test_unknown_member),
 		TEST(test_officer_limit),
 		TEST(test_peer_limit),
+		TEST(test_hostile_requests),
+		TEST(test_quarantine),
+		TEST(test_hostile_events),
+		TEST(test_step_refused_is_shown),
+		TEST(test_peer_away),
 		TEST(test_list_by_remaining_time),
 		TEST(test_list_pages),
 		TEST(test_list_filters),
