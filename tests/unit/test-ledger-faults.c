@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The importer under faults of the file system: the process ends before, or the disk fails at, each single call that changes a
  * file, in a first import, in one that continues and in a reorganisation. The next run must end in the bytes of an import
- * that nothing disturbed, and until then readers get the old answers or are told to wait. */
+ * that nothing disturbed, and until then readers get the old answers or are told to wait. Then the same with each allocation
+ * of memory failing in turn. */
 #include "io-faults.h"
 #include "ledger-world.h"
 #include <sys/mman.h>
@@ -21,6 +22,64 @@ FAULTY int unlinkat(int fd, const char *path, int flags)
 {
 	return fault_step() < 0 ? -1 : (int)syscall(SYS_unlinkat, fd, path, flags);
 }
+
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+enum { ALLOC_FAULTS = 0 }; /* the sanitizer brings an allocator of its own */
+static int64_t live, alloc_fail_at;
+#else
+enum { ALLOC_FAULTS = 1 };
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *p, size_t size);
+void __libc_free(void *p);
+
+static int64_t live;		   /* blocks handed out and not returned */
+static int64_t alloc_fail_at = -1; /* so many allocations succeed, the next fails; -1: none fails */
+
+static bool alloc_fails(void)
+{
+	return alloc_fail_at >= 0 && alloc_fail_at-- == 0;
+}
+FAULTY void *malloc(size_t size)
+{
+	void *p = alloc_fails() ? NULL : __libc_malloc(size);
+
+	if (!p)
+		errno = ENOMEM;
+	live += p != NULL;
+	return p;
+}
+FAULTY void *calloc(size_t n, size_t size)
+{
+	void *p = alloc_fails() ? NULL : __libc_calloc(n, size);
+
+	if (!p)
+		errno = ENOMEM;
+	live += p != NULL;
+	return p;
+}
+FAULTY void *realloc(void *old, size_t size)
+{
+	void *p = alloc_fails() ? NULL : __libc_realloc(old, size);
+
+	if (!p)
+		errno = ENOMEM;
+	live += p && !old;
+	return p;
+}
+FAULTY void *reallocarray(void *old, size_t n, size_t size)
+{
+	return realloc(old, n * size); /* small worlds: no overflow */
+}
+FAULTY void free(void *p)
+{
+	live -= p != NULL;
+	__libc_free(p);
+}
+#endif
 
 enum { CALLS_MAX = 5000, CHECKPOINT_BYTES = 3000 };
 
@@ -235,12 +294,73 @@ static void test_reorganised(void **state)
 	world_free(s.after);
 }
 
+/* ---- memory ---- */
+
+static void ask(struct ledger *l)
+{
+	struct ledger_move moves[3];
+	uint32_t id = 1;
+
+	for (; id < 4; id++) {
+		int64_t n = ledger_address_moves(l, id, LEDGER_OLDEST_FIRST, -1, moves, 3);
+
+		assert_true(n > 0 || n == -ERR_NOMEM);
+	}
+}
+
+static int import_open_verify(struct err *e)
+{
+	struct ledger *l = NULL;
+	int r = import(e);
+
+	if (r < 0)
+		return r;
+	r = ledger_open(ledger, &l, e);
+	if (r < 0)
+		return r;
+	ask(l);
+	ledger_close(l);
+	return ledger_verify(ledger, blocks, NULL, NULL, NULL, e);
+}
+
+static void test_no_memory(void **state)
+{
+	struct scene s = {.before = world_new(5, 12, 4), .before_n = 7, .fork = 12};
+	int64_t before, at = 0;
+	int r = -1;
+
+	(void)state;
+	if (!ALLOC_FAULTS)
+		skip();
+	s.after = s.before;
+	scene_prepare(&s);
+	for (; r < 0; at++) {
+		struct err e = {0};
+
+		scene_start(&s);
+		before = live;
+		alloc_fail_at = at;
+		r = import_open_verify(&e);
+		alloc_fail_at = -1;
+		assert_int_equal(live, before);
+		if (r < 0) {
+			assert_int_equal(r, -ERR_NOMEM);
+			assert_true(e.message[0]);
+		}
+		recover(&s, (unsigned)at);
+		assert_true(at < CALLS_MAX);
+	}
+	assert_true(at > 20);
+	world_free(s.before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_first_import),
 		cmocka_unit_test(test_continued),
 		cmocka_unit_test(test_reorganised),
+		cmocka_unit_test(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
