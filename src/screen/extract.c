@@ -75,13 +75,6 @@ static int check_text(const uint8_t *p, size_t len, enum encoding enc, struct er
 	return 0;
 }
 
-static void word_begin(struct scan *s, uint32_t before)
-{
-	s->w.len = 0;
-	s->w.how = 0;
-	s->w.before = before;
-}
-
 static void word_add(struct scan *s, char c, unsigned how, size_t off, size_t end)
 {
 	struct word *w = &s->w;
@@ -104,27 +97,45 @@ static void word_remember(struct scan *s)
 								    : w->text[i];
 	s->last[n] = '\0';
 	s->last_off = w->at[0];
-	s->last_colon = false;
 }
 
-static void word_end(struct scan *s, uint32_t after, struct reader at_after, struct reader behind)
+/* The word, if there is one, ends before the character `after` at byte after_pos; the reader stands behind that. */
+static void word_end(struct scan *s, uint32_t after, size_t after_pos)
 {
 	struct word *w = &s->w;
 	if (w->len == 0)
 		return;
 	w->after = after;
-	w->at_after = at_after;
-	w->behind = behind;
+	w->after_pos = after_pos;
+	w->behind_pos = s->r->pos;
 	if (w->len <= WORD_MAX && w->at[0] >= s->skip_until) {
 		w->text[w->len] = '\0';
 		scan_word(s);
 	}
 	word_remember(s);
+	w->len = 0;
+	w->how = 0;
+}
+
+static inline bool is_alnum(uint8_t c)
+{
+	return (uint8_t)((c | 0x20) - 'a') < 26 || (uint8_t)(c - '0') < 10;
+}
+
+/* Plain letters and digits of UTF-8, which nearly all words are made of, without decoding characters one by one. */
+static void word_run(struct scan *s)
+{
+	struct reader *r = s->r;
+	while (r->enc == ENC_UTF8 && r->pos < r->len && is_alnum(r->p[r->pos])) {
+		word_add(s, (char)r->p[r->pos], 0, r->pos, r->pos + 1);
+		r->pos++;
+	}
 }
 
 /* A letter that passes for a Latin one, inside a word: Latin letters or digits on both sides. */
-static bool passes_inside(const struct scan *s, struct reader behind, uint32_t cp, char *ret_c)
+static bool passes_inside(const struct scan *s, uint32_t cp, char *ret_c)
 {
+	struct reader behind = *s->r;
 	uint32_t next;
 	char c;
 	*ret_c = cp >= 0x370 && cp <= 0x51d && s->w.len ? char_passes_for(cp) : 0;
@@ -132,8 +143,7 @@ static bool passes_inside(const struct scan *s, struct reader behind, uint32_t c
 }
 
 /* How this character continues a word; negative when it does not. */
-static int continues(const struct scan *s, const struct reader *r, enum char_class class,
-		     uint32_t cp, char *c)
+static int continues(const struct scan *s, enum char_class class, uint32_t cp, char *c)
 {
 	switch (class) {
 	case CHAR_WORD:
@@ -141,7 +151,7 @@ static int continues(const struct scan *s, const struct reader *r, enum char_cla
 	case CHAR_WIDE:
 		return EXTRACT_WIDE;
 	case CHAR_OTHER:
-		return passes_inside(s, *r, cp, c) ? EXTRACT_FOREIGN : -1;
+		return passes_inside(s, cp, c) ? EXTRACT_FOREIGN : -1;
 	case CHAR_HIDDEN:
 	case CHAR_COLON:
 	case CHAR_SPACE:
@@ -151,37 +161,30 @@ static int continues(const struct scan *s, const struct reader *r, enum char_cla
 	return -1;
 }
 
-static void scan_break(struct scan *s, uint32_t cp, enum char_class class, struct reader here,
-		       struct reader behind)
+static void scan_text(struct scan *s)
 {
-	bool ended = s->w.len > 0;
-	word_end(s, cp, here, behind);
-	s->last_colon = ended && class == CHAR_COLON;
-	s->w.len = 0;
-}
-
-static void scan_text(struct scan *s, struct reader *r)
-{
-	uint32_t cp, before = NO_CHAR;
-	unsigned hidden = 0;
+	struct reader *r = s->r;
+	uint32_t cp;
+	unsigned hidden = 0; /* EXTRACT_HIDDEN when the last character was invisible */
 	char c = 0;
-	for (struct reader here = *r; reader_next(r, &cp); here = *r) {
+	for (size_t pos = r->pos; reader_next(r, &cp); pos = r->pos) {
 		enum char_class class = char_classify(cp, &c);
-		int how = continues(s, r, class, cp, &c);
+		int how = continues(s, class, cp, &c);
 		if (how >= 0) {
-			if (s->w.len == 0)
-				word_begin(s, before);
-			word_add(s, c, (unsigned)how | (s->w.len ? hidden : 0), here.pos, r->pos);
+			word_add(s, c, (unsigned)how | (s->w.len ? hidden : 0), pos, r->pos);
+			word_run(s);
 			hidden = 0;
 		} else if (class == CHAR_HIDDEN) {
 			hidden = EXTRACT_HIDDEN;
 		} else {
-			scan_break(s, cp, class, here, *r);
+			bool colon = s->w.len && class == CHAR_COLON;
+			word_end(s, cp, pos);
+			s->last_colon = colon;
+			s->w.before = cp;
 			hidden = 0;
-			before = cp;
 		}
 	}
-	word_end(s, NO_CHAR, *r, *r);
+	word_end(s, NO_CHAR, r->pos);
 }
 
 int extract(const void *p, size_t len, struct extract_item *items, size_t max,
@@ -195,7 +198,8 @@ int extract(const void *p, size_t len, struct extract_item *items, size_t max,
 	int code = check_text(p, len, r.enc, e);
 	if (code < 0)
 		return code;
-	scan_text(&s, &r);
+	s.r = &r;
+	scan_text(&s);
 	s.st.damaged_n = r.damaged_n;
 	*ret = s.st;
 	return 0;

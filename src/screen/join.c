@@ -32,16 +32,28 @@ struct joint {
 	bool group_over;
 };
 
-/* Could an address begin so? */
+/* Could an address begin so, and could it go on behind what follows? The first letter decides for nearly every word. */
 static bool may_begin(const struct word *w)
 {
 	static const char *const starts[] = {"bc1", "tb1", "bcrt1", "ltc1", "tltc1", "0x"};
 	if (w->len < GROUP_MIN || w->len > WORD_MAX / 2)
 		return false;
-	for (unsigned i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
+	if (strchr("13mn2LMqp", w->text[0]))
+		return true;
+	if (w->after == '=')
+		return w->len >= PIECE_MIN;
+	for (unsigned i = 0;
+	     strchr("btlBTL0", w->text[0]) && i < sizeof(starts) / sizeof(starts[0]); i++)
 		if (strncasecmp(w->text, starts[i], strlen(starts[i])) == 0)
 			return true;
-	return strchr("13mn2LMqp", w->text[0]) != NULL || (w->after == '=' && w->len >= PIECE_MIN);
+	return false;
+}
+
+/* One space leads on only from a group: short, with a digit, which words of a language have not. */
+static bool may_be_group(const struct word *w)
+{
+	return w->len >= GROUP_MIN && w->len <= GROUP_MAX &&
+	       strcspn(w->text, "0123456789") < w->len;
 }
 
 /* What stands between two pieces. */
@@ -159,20 +171,13 @@ static bool gap_fits(struct joint *j, enum gap gap)
 	return j->groups;
 }
 
-/* Groups have a digit early on; words of a language have not. */
-static bool may_be_group(const struct word *w)
-{
-	return w->len >= GROUP_MIN && w->len <= GROUP_MAX &&
-	       strcspn(w->text, "0123456789") < w->len;
-}
-
 bool scan_joined(struct scan *s)
 {
 	const struct word *w = &s->w;
-	if (w->after == NO_CHAR || !may_begin(w))
+	if (w->after == NO_CHAR || !may_begin(w) || (w->after == ' ' && !may_be_group(w)))
 		return false;
 	struct joint j = {.len = w->len, .first_len = w->len, .end = w->end, .soft_only = true};
-	struct reader r = w->at_after;
+	struct reader r = reader_at(s->r, w->after_pos);
 	memcpy(j.text, w->text, w->len);
 	j.groups = may_be_group(w);
 	for (unsigned pieces = 1; pieces < PIECES_MAX; pieces++) {

@@ -17,6 +17,13 @@ struct reader reader_init(const void *p, size_t len)
 	return r;
 }
 
+struct reader reader_at(const struct reader *r, size_t pos)
+{
+	struct reader other = *r;
+	other.pos = pos;
+	return other;
+}
+
 static uint32_t unit(const struct reader *r, size_t at)
 {
 	const uint8_t *p = r->p + at;

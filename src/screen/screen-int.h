@@ -19,6 +19,9 @@ struct reader reader_init(const void *p, size_t len);
 /* The next character; U+FFFD for damage; false at the end. */
 bool reader_next(struct reader *r, uint32_t *ret_cp);
 
+/* The same text from another byte on, for looking ahead. */
+struct reader reader_at(const struct reader *r, size_t pos);
+
 /* What a character is for us. *ret_c is the ASCII letter or digit. */
 enum char_class {
 	CHAR_WORD,
@@ -37,17 +40,18 @@ char char_passes_for(uint32_t cp);
 /* A run of letters and digits. */
 struct word {
 	char text[WORD_MAX + 1];
-	size_t at[WORD_MAX];	/* byte offset of each character */
-	size_t end;		/* byte behind the last one */
-	unsigned len;		/* above WORD_MAX: too long, only counted */
-	unsigned how;		/* enum extract_how */
-	uint32_t before;	/* character in front; 0 at the beginning */
-	uint32_t after;		/* character behind; 0 at the end */
-	struct reader behind;	/* reads on from behind `after` */
-	struct reader at_after; /* reads on from `after` itself */
+	size_t at[WORD_MAX]; /* byte offset of each character */
+	size_t end;	     /* byte behind the last one */
+	unsigned len;	     /* above WORD_MAX: too long, only counted */
+	unsigned how;	     /* enum extract_how */
+	uint32_t before;     /* character in front; 0 at the beginning */
+	uint32_t after;	     /* character behind; 0 at the end */
+	size_t after_pos;    /* byte where `after` begins */
+	size_t behind_pos;   /* byte behind `after` */
 };
 
 struct scan {
+	struct reader *r;
 	struct extract_item *items;
 	size_t max;
 	struct extract_stats st;

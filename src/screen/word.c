@@ -186,9 +186,10 @@ static bool try_address(struct scan *s, unsigned from, unsigned len, int *ret_co
 /* ---- hashes ---- */
 
 /* ":N" behind a transaction id names one of its outputs. */
-static int64_t position_behind(const struct word *w)
+static int64_t position_behind(const struct scan *s)
 {
-	struct reader r = w->behind;
+	const struct word *w = &s->w;
+	struct reader r = reader_at(s->r, w->behind_pos);
 	uint32_t cp = 0;
 	char c = 0;
 	int64_t v = 0;
@@ -238,7 +239,7 @@ static bool try_hash(struct scan *s, unsigned from, unsigned len)
 	it->nets = evm ? NET_BIT(NET_EVM) : ALL_UTXO;
 	memcpy(it->hash32, hash, sizeof(hash));
 	if (!block && !evm)
-		it->position = position_behind(&s->w);
+		it->position = position_behind(s);
 	return true;
 }
 
@@ -438,19 +439,19 @@ static unsigned glued_at(const struct word *w)
 
 void scan_word(struct scan *s)
 {
-	struct word *w = &s->w;
+	const struct word *w = &s->w;
+	struct address_info info;
 	unsigned from;
-	bool done = false;
-	if (w->len >= SEGWIT_MIN && (from = escape_len(w)) != 0)
-		done = try_piece(s, from);
-	if (!done && w->len > EVM_LEN && (from = glued_at(w)) != 0)
-		done = try_piece(s, from);
-	if (!done) {
-		/* A beginning that goes on in the next line is looked for before the beginning is judged alone. */
-		struct address_info info;
-		bool whole =
-			w->len >= SEGWIT_MIN && address_parse(w->text, w->len, &info, NULL) == 0;
-		if (whole || !scan_joined(s))
-			(void)try_piece(s, 0);
+	if (w->len <
+	    SEGWIT_MIN) { /* most words: too short for anything but the beginning of a broken one */
+		(void)scan_joined(s);
+		return;
 	}
+	if ((from = escape_len(w)) != 0 && try_piece(s, from))
+		return;
+	if (w->len > EVM_LEN && (from = glued_at(w)) != 0 && try_piece(s, from))
+		return;
+	/* A beginning that goes on in the next line is looked for before the beginning is judged alone. */
+	if (address_parse(w->text, w->len, &info, NULL) == 0 || !scan_joined(s))
+		(void)try_piece(s, 0);
 }
