@@ -56,8 +56,8 @@ int argon2id(const void *pass, size_t pass_len, const uint8_t salt16[static 16],
 	    out_len < crypto_pwhash_argon2id_BYTES_MIN || out_len > 128 ||
 	    pass_len > crypto_pwhash_argon2id_PASSWD_MAX)
 		return -ERR_RANGE;
-	if (crypto_pwhash_argon2id(out, out_len, pass, pass_len, salt16, ops, mem_bytes,
-				   crypto_pwhash_ALG_ARGON2ID13) != 0)
+	if (crypto_pwhash_argon2id(out, out_len, pass_len ? pass : "", pass_len, salt16, ops,
+				   mem_bytes, crypto_pwhash_ALG_ARGON2ID13) != 0)
 		return -ERR_NOMEM;
 	return 0;
 }

@@ -61,7 +61,8 @@ void hmac_sha256(const void *key, size_t key_len, const void *p, size_t len,
 		 uint8_t out32[static SHA256_LEN])
 {
 	crypto_auth_hmacsha256_state st;
-	crypto_auth_hmacsha256_init(&st, key, key_len);
+	crypto_auth_hmacsha256_init(&st, key_len ? key : "",
+				    key_len); /* the library takes no NULL */
 	crypto_auth_hmacsha256_update(&st, p, len);
 	crypto_auth_hmacsha256_final(&st, out32);
 	sodium_memzero(&st, sizeof(st));

@@ -76,7 +76,7 @@ int note_text_valid(const void *p, size_t len, struct err *e)
 /* The line feed that ends the text: the first of the last two in a row; NULL if there is none. */
 static const char *text_end(const char *p, size_t len)
 {
-	for (const char *at = p + len; (at = memrchr(p, '\n', (size_t)(at - p)));)
+	for (const char *at = p + len; len && (at = memrchr(p, '\n', (size_t)(at - p)));)
 		if (at > p && at[-1] == '\n')
 			return at - 1;
 	return NULL;
