@@ -216,7 +216,7 @@ const struct verb verb_ledger_import = {
 			{"memory", "BYTES", "most that tables may take (default 2G)", false, false},
 			{"network", "NAME",
 			 "bitcoin, testnet3, testnet4, signet, regtest, litecoin, "
-			 "bitcoin-cash (default: as the first file begins)",
+			 "bitcoin-cash (default: as the first file begins; Bitcoin Cash begins like Bitcoin and must be named)",
 			 false, false},
 			{"from-any", NULL, "the first block need not be the chain's first", false,
 			 false},

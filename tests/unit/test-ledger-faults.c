@@ -325,13 +325,14 @@ static int import_open_verify(struct err *e)
 
 static void test_no_memory(void **state)
 {
-	struct scene s = {.before = world_new(5, 12, 4), .before_n = 7, .fork = 12};
+	struct scene s = {.before_n = 7, .fork = 12};
 	int64_t before, at = 0;
 	int r = -1;
 
 	(void)state;
 	if (!ALLOC_FAULTS)
 		skip();
+	s.before = world_new(5, 12, 4);
 	s.after = s.before;
 	scene_prepare(&s);
 	for (; r < 0; at++) {
