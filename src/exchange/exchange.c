@@ -181,6 +181,7 @@ int exchange_open(struct store *s, const struct exchange_env *env, const char *n
 		return r;
 	env->random(env->ctx, &x->next_send_id, sizeof(x->next_send_id));
 	x->next_send_id >>= 8; /* far from 0 and from the end */
+	x->open_due_ms = 0;
 	x->peers_stale = true;
 	x->started_ms = exchange_mono(x);
 	*ret_x = TAKE_PTR(x);

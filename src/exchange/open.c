@@ -191,34 +191,50 @@ static int record(struct job *j, enum receipt_kind kind, enum exchange_state sta
 			    pending, e);
 }
 
+struct decision {
+	enum receipt_kind kind;
+	enum exchange_state state;
+};
+
+static struct decision decision_of(int code)
+{
+	if (code == -ERR_HANDLING)
+		return (struct decision){RECEIPT_QUARANTINED, EXCHANGE_QUARANTINED};
+	if (code < 0)
+		return (struct decision){RECEIPT_REFUSED, EXCHANGE_REFUSED};
+	return (struct decision){RECEIPT_ACCEPTED, EXCHANGE_ACCEPTED};
+}
+
+/* Failures that are not the parcel's fault: the key process is away, the store is, memory is short. */
+static bool not_now(int code)
+{
+	return code == -ERR_IO || code == -ERR_NOSPC || code == -ERR_NOMEM || code == -ERR_BUSY ||
+	       code == -ERR_PIPE || code == -ERR_TIMEDOUT || code == -ERR_AGAIN;
+}
+
+/* The effect, unless the parcel is refused already (code); then everything that records what came of it. */
 static int decide(struct job *j, const struct parcel_inside *in, int code, bool pending,
 		  struct err *why, struct err *e)
 {
 	STORE_TXN(txn);
-	enum receipt_kind kind = RECEIPT_ACCEPTED;
-	enum exchange_state state = EXCHANGE_ACCEPTED;
+	if (code == 0 && FAULT(EFFECT_APART))
+		code = apply(j, in, why);
 	int r = store_begin(j->x->s, STORE_WRITE, &txn, e);
 	if (r < 0)
 		return r;
-	if (code == 0)
+	if (code == 0 && !FAULT(EFFECT_APART))
 		code = apply(j, in, why);
-	if (code == -ERR_IO || code == -ERR_NOSPC || code == -ERR_NOMEM || code == -ERR_BUSY)
+	if (not_now(code))
 		return err_set(e, code, "open", "%s", why->message);
-	if (code == -ERR_HANDLING) {
-		kind = RECEIPT_QUARANTINED;
-		state = EXCHANGE_QUARANTINED;
-	} else if (code < 0) {
-		kind = RECEIPT_REFUSED;
-		state = EXCHANGE_REFUSED;
-	}
+	struct decision d = decision_of(code);
 	if (in)
 		r = keep_inside(j, in, e);
 	if (r >= 0)
-		r = record(j, kind, state, code < 0 ? err_name(code) : "", pending, e);
+		r = record(j, d.kind, d.state, code < 0 ? err_name(code) : "", pending, e);
 	if (r >= 0)
 		r = store_commit(&txn, e);
 	if (r >= 0)
-		tell(j, kind, code, why);
+		tell(j, d.kind, code, why);
 	return r;
 }
 
@@ -230,13 +246,6 @@ static int open_file(struct job *j, struct parcel_inside **ret, struct err *e)
 	if (r >= 0 && !parcel_handling_known(&(*ret)->manifest))
 		r = err_set(e, ERR_HANDLING, "handling", NULL);
 	return r;
-}
-
-/* Failures that are not the parcel's fault: the key process is away, the store is, a directory note is still to come. */
-static bool not_now(int code)
-{
-	return code == -ERR_IO || code == -ERR_NOSPC || code == -ERR_NOMEM || code == -ERR_BUSY ||
-	       code == -ERR_PIPE || code == -ERR_TIMEDOUT || code == -ERR_AGAIN;
 }
 
 int inbox_open(struct exchange *x, const char *peer, const uint8_t id16[static 16], bool pending,
@@ -256,32 +265,52 @@ int inbox_open(struct exchange *x, const char *peer, const uint8_t id16[static 1
 	return r < 0 ? r : 0;
 }
 
+enum { SOME = 32 };
+
+struct waiting {
+	char peer[EXCHANGE_NAME_MAX + 1];
+	uint8_t id16[16];
+};
+
+static int select_waiting(struct exchange *x, struct waiting *w, size_t *ret_n, struct err *e)
+{
+	STORE_ROWS(rows);
+	*ret_n = 0;
+	int r = store_query(x->s,
+			    "SELECT peer, id FROM exchange_in WHERE state = 1 ORDER BY ord LIMIT ?",
+			    VALS(val_i64(SOME)), &rows, e);
+	while (r >= 0 && (r = store_next(&rows, e)) > 0) {
+		struct waiting *k = &w[(*ret_n)++];
+		snprintf(k->peer, sizeof(k->peer), "%s", row_text(&rows, "peer", NULL));
+		row_copy(&rows, "id", k->id16, 16);
+	}
+	return r < 0 ? r : row_err(&rows, e);
+}
+
+/* One that fails for now holds up only those of its own peer that came behind it. */
+static bool behind(const struct waiting *w, size_t i, const bool *failed)
+{
+	for (size_t j = 0; j < i; j++)
+		if (failed[j] && strcmp(w[j].peer, w[i].peer) == 0)
+			return true;
+	return false;
+}
+
 int inbox_open_waiting(struct exchange *x, bool *ret_more, struct err *e)
 {
-	enum { SOME = 32 };
-	struct {
-		char peer[EXCHANGE_NAME_MAX + 1];
-		uint8_t id16[16];
-	} w[SOME];
-	size_t n = 0;
-	{
-		STORE_ROWS(rows);
-		int r = store_query(
-			x->s,
-			"SELECT peer, id FROM exchange_in WHERE state = 1 ORDER BY ord LIMIT ?",
-			VALS(val_i64(SOME)), &rows, e);
-		while (r >= 0 && (r = store_next(&rows, e)) > 0) {
-			snprintf(w[n].peer, sizeof(w[n].peer), "%s", row_text(&rows, "peer", NULL));
-			row_copy(&rows, "id", w[n++].id16, 16);
-		}
-		if (r < 0)
-			return r;
-	}
+	struct waiting w[SOME];
+	bool failed[SOME] = {false};
+	size_t n;
+	int first = 0, r = select_waiting(x, w, &n, e);
+	if (r < 0)
+		return r;
 	*ret_more = n == SOME;
 	for (size_t i = 0; i < n; i++) {
-		int r = inbox_open(x, w[i].peer, w[i].id16, true, e);
-		if (r < 0)
-			return r;
+		if (behind(w, i, failed))
+			continue;
+		r = inbox_open(x, w[i].peer, w[i].id16, true, first < 0 ? NULL : e);
+		failed[i] = r < 0;
+		first = first < 0 ? first : r;
 	}
-	return 0;
+	return first;
 }

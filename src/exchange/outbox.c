@@ -4,6 +4,7 @@
  * A row is settled when nothing more is to be sent for it: R1 has come, or it failed before it had a number. A row that has a
  * number and expired is not delivered for people, but still sent, since a stream has no holes. */
 #include "exchange/exchange-int.h"
+#include "exchange/fault.h"
 #include <string.h>
 
 /* ---- numbering ---- */
@@ -100,7 +101,7 @@ static int number(struct exchange *x, const char *peer, enum lane lane, struct s
 	r = store_begin(x->s, STORE_WRITE, &txn, e);
 	for (size_t i = 0; r >= 0 && i < n; i++)
 		r = number_one(x, peer, &q[i], st, now_s, e);
-	if (r >= 0)
+	if (r >= 0 && !FAULT(REUSED_NUMBER))
 		r = stream_out_save(x, peer, st, e);
 	return r < 0 ? r : store_commit(&txn, e);
 }

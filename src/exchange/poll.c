@@ -4,6 +4,7 @@
  * A slot is idle (due at some time) or in flight (send_id). Its outcome makes it due again: at once after progress, later
  * after a failure (1 s doubled, times a random factor, at most 30 s or 5 min), never when there is nothing to do. */
 #include "exchange/exchange-int.h"
+#include "exchange/fault.h"
 #include <string.h>
 
 static int64_t random_below(struct exchange *x, int64_t n)
@@ -29,7 +30,8 @@ void slot_failed(struct exchange *x, struct peer *p, size_t slot)
 	if (s->wait_ms > cap)
 		s->wait_ms = cap;
 	s->send_id = 0;
-	s->due_ms = exchange_mono(x) + 1 + random_below(x, s->wait_ms);
+	s->due_ms = FAULT(NO_RETRY) ? EXCHANGE_NEVER
+				    : exchange_mono(x) + 1 + random_below(x, s->wait_ms);
 }
 
 void slot_send(struct exchange *x, struct peer *p, size_t slot, enum exchange_kind kind,

@@ -137,10 +137,8 @@ static int check_identity(struct store *s, struct err *e)
 static int set_journal(struct store *s, const struct store_options *o, struct err *e)
 {
 	char mode[16];
-	int r = o->exclusive ? run(s, "PRAGMA locking_mode = EXCLUSIVE", e) : 0;
-	if (r == 0)
-		r = ask_text(s, o->read_only ? "PRAGMA journal_mode" : "PRAGMA journal_mode = WAL",
-			     mode, sizeof(mode), e);
+	int r = ask_text(s, o->read_only ? "PRAGMA journal_mode" : "PRAGMA journal_mode = WAL",
+			 mode, sizeof(mode), e);
 	if (r < 0)
 		return r;
 	bool in_memory = !strcmp(s->where, ":memory:") && !strcmp(mode, "memory");
@@ -164,11 +162,13 @@ static int set_options(struct store *s, const struct store_options *o, struct er
 	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DML, 0, NULL); /* "x" is a name, never a text */
 	sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
-	int r = run(
-		s,
-		"PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;"
-		"PRAGMA case_sensitive_like = ON; PRAGMA cell_size_check = ON",
-		e);
+	/* Before the first read: a log is only read without shared memory by who locked exclusively. */
+	int r = o->exclusive ? run(s, "PRAGMA locking_mode = EXCLUSIVE", e) : 0;
+	if (r == 0)
+		r = run(s,
+			"PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;"
+			"PRAGMA case_sensitive_like = ON; PRAGMA cell_size_check = ON",
+			e);
 	if (r == 0)
 		r = check_identity(s, e);
 	if (r == 0)

@@ -1,0 +1,584 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * lug-sim: three nodes, one thread, one seed: a network that delays, drops, repeats, reorders and cuts; disks that crash.
+ *
+ * Usage: lug-sim [--seeds FIRST:COUNT] [--jobs N] [--mutants | --mutant N] [--verbose]
+ *
+ * Each seed is run twice and must give the same event hash. A world has two parts: chaos, in which messages are posted while
+ * everything fails, and healing, in which all must arrive in a bounded time. Time is virtual, cryptography is real. */
+#include "base/text.h"
+#include "exchange/fault.h"
+#include "sim.h"
+#include <stdarg.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum exchange_fault exchange_fault = FAULT_NONE;
+
+static const char *const names[SIM_NODES] = {"fr", "it", "jp"};
+static bool verbose;
+
+void sim_wrong(struct sim *s, const char *fmt, ...)
+{
+	va_list ap;
+	if (s->why[0])
+		return;
+	va_start(ap, fmt);
+	vsnprintf(s->why, sizeof(s->why), fmt, ap);
+	va_end(ap);
+}
+
+static void trace(struct sim *s, const char *what, size_t a, size_t b, const void *p, size_t len)
+{
+	char line[128];
+	int n = snprintf(line, sizeof(line), "%lld %s %zu %zu %zu\n", (long long)s->net.now_ms,
+			 what, a, b, len);
+	sha256_update(&s->trace, line, (size_t)n);
+	sha256_update(&s->trace, p, len);
+	if (verbose)
+		fputs(line, stderr);
+}
+
+/* ---- events ---- */
+
+static struct sim_event *add(struct sim *s, enum sim_event_type type, int64_t in_ms)
+{
+	if (s->events_n == SIM_EVENTS_MAX)
+		abort();
+	struct sim_event *ev = &s->events[s->events_n++];
+	*ev = (struct sim_event){.at_ms = s->net.now_ms + in_ms, .order = s->order++, .type = type};
+	buf_init(&ev->body, EXCHANGE_BODY_MAX);
+	return ev;
+}
+
+static size_t first(const struct sim *s)
+{
+	size_t best = 0;
+	for (size_t i = 1; i < s->events_n; i++)
+		if (s->events[i].at_ms < s->events[best].at_ms ||
+		    (s->events[i].at_ms == s->events[best].at_ms &&
+		     s->events[i].order < s->events[best].order))
+			best = i;
+	return best;
+}
+
+static int64_t delay(struct sim *s)
+{
+	if (!s->chaos)
+		return 1 + (int64_t)prng_below(&s->rng, 20);
+	int64_t d = 1 + (int64_t)prng_below(&s->rng, (uint64_t)s->delay_ms);
+	return prng_chance(&s->rng, 1, 20) ? 10 * d : d;
+}
+
+static bool chance(struct sim *s, uint32_t permille)
+{
+	return s->chaos && prng_chance(&s->rng, permille, 1000);
+}
+
+/* ---- the network ---- */
+
+/* One byte of what was signed, or any byte. */
+static void tamper(struct sim *s, struct buf *body)
+{
+	static const char field[] = "\nexpires ";
+	uint8_t *at = memmem(body->p, body->len, field, sizeof(field) - 1);
+	s->tampered = true;
+	if (at && prng_chance(&s->rng, 1, 2))
+		at[sizeof(field) - 1 + 9] ^= 1; /* the last digit: still a time */
+	else if (body->len)
+		body->p[prng_below(&s->rng, body->len)] ^= (uint8_t)(1 + prng_below(&s->rng, 255));
+}
+
+static void put_mail(struct sim *s, size_t from, size_t to, enum exchange_kind kind, const void *p,
+		     size_t len, uint64_t send_id, bool copy)
+{
+	struct sim_event *ev = add(s, SIM_DELIVER, delay(s));
+	ev->a = from;
+	ev->b = to;
+	ev->kind = kind;
+	ev->send_id = send_id;
+	ev->copy = copy;
+	buf_put(&ev->body, p, len);
+	if (kind == EXCHANGE_PARCELS && chance(s, s->tamper_permille))
+		tamper(s, &ev->body);
+}
+
+static void put_failure(struct sim *s, size_t from, size_t to, uint64_t send_id)
+{
+	struct sim_event *ev = add(s, SIM_REPLY, SIM_ANSWER_MS);
+	ev->a = from;
+	ev->b = to;
+	ev->send_id = send_id;
+}
+
+static int send(struct nodes *w, struct node *from, const char *peer, enum exchange_kind kind,
+		const void *p, size_t len, uint64_t send_id)
+{
+	struct sim *s = w->user;
+	size_t a = (size_t)(from - w->node), b = nodes_index(w, peer);
+	trace(s, "send", a, b, p, len);
+	if (s->cut[a][b] || chance(s, s->drop_permille)) {
+		put_failure(s, a, b, send_id);
+		return 0;
+	}
+	put_mail(s, a, b, kind, p, len, send_id, false);
+	if (chance(s, s->copy_permille))
+		put_mail(s, a, b, kind, p, len, send_id, true);
+	return 0;
+}
+
+/* ---- nodes ---- */
+
+static void open_node(struct sim *s, size_t i)
+{
+	char vfs[16];
+	struct err e = {0};
+	snprintf(vfs, sizeof(vfs), "sim%zu", i);
+	const struct store_options o = {.vfs = vfs, .exclusive = true};
+	int r = node_open(&s->net.node[i], "store", &o, &e);
+	if (r < 0 && !disk_dead(s->disks[i]))
+		sim_wrong(s, "%s does not open: %s", names[i], e.message);
+	if (r < 0)
+		node_close(&s->net.node[i]);
+}
+
+/* After each call into a node: has its disk died under it? */
+static void after(struct sim *s, size_t i)
+{
+	if (!disk_dead(s->disks[i])) {
+		if (s->net.node[i].x)
+			check_step(s, i);
+		return;
+	}
+	trace(s, "crash", i, 0, NULL, 0);
+	s->crashes++;
+	node_close(&s->net.node[i]);
+	disk_revive(s->disks[i]);
+	add(s, SIM_RESTART, s->chaos ? (int64_t)prng_below(&s->rng, 20000) : 1)->a = i;
+}
+
+static void restart(struct sim *s, size_t i)
+{
+	trace(s, "restart", i, 0, NULL, 0);
+	s->restarts++;
+	open_node(s, i);
+	if (s->net.node[i].x && !disk_dead(s->disks[i]))
+		check_restart(s, i);
+	after(s, i);
+}
+
+static void deliver(struct sim *s, struct sim_event *ev)
+{
+	struct node *to = &s->net.node[ev->b];
+	struct buf reply;
+	buf_init(&reply, EXCHANGE_BODY_MAX);
+	int r = -ERR_OFFLINE;
+	if (to->x) {
+		r = exchange_receive(to->x, names[ev->a], ev->kind, ev->body.p, ev->body.len,
+				     &reply, NULL);
+		if (r == 0)
+			check_reply(s, ev->b, ev->a, reply.p, reply.len);
+	}
+	trace(s, r == 0 ? "taken" : "refused", ev->a, ev->b, reply.p, reply.len);
+	bool lost = s->cut[ev->b][ev->a] || chance(s, s->drop_permille);
+	if (!ev->copy && (lost || r == -ERR_OFFLINE)) {
+		put_failure(s, ev->a, ev->b, ev->send_id);
+	} else if (!ev->copy) {
+		struct sim_event *back = add(s, SIM_REPLY, delay(s));
+		back->a = ev->a;
+		back->b = ev->b;
+		back->send_id = ev->send_id;
+		back->status = r == 0 ? 200 : r == -ERR_FORMAT || r == -ERR_OVERSIZE ? 400 : 503;
+		buf_put(&back->body, reply.p, reply.len);
+	}
+	buf_done(&reply);
+	if (to->x)
+		after(s, ev->b);
+}
+
+static void answer(struct sim *s, struct sim_event *ev)
+{
+	struct node *to = &s->net.node[ev->a];
+	trace(s, "answer", ev->a, ev->b, ev->body.p, ev->body.len);
+	if (!to->x)
+		return;
+	(void)!exchange_sent(to->x, ev->send_id, ev->status, ev->body.p, ev->body.len, NULL);
+	after(s, ev->a);
+}
+
+static void post(struct sim *s)
+{
+	size_t from = (size_t)prng_below(&s->rng, SIM_NODES);
+	uint32_t to = 1u + (uint32_t)prng_below(&s->rng, 7);
+	enum exchange_class class = (enum exchange_class)prng_below(&s->rng, 4);
+	const char *peers[SIM_NODES + 1] = {NULL};
+	struct node *node = &s->net.node[from];
+	uint8_t evidence32[32];
+	size_t n = 0;
+	to &= ~(1u << from);
+	if (!node->x || to == 0 || s->messages_n == SIM_MESSAGES_MAX)
+		return;
+	struct sim_message *m = &s->messages[s->messages_n++];
+	*m = (struct sim_message){
+		.from = from, .to = to, .lane = class <= EXCHANGE_URGENT ? 0 : class - 1};
+	snprintf(m->text, sizeof(m->text), "plaintext-%llu-%zu.", (unsigned long long)s->seed,
+		 s->messages_n);
+	for (size_t i = 0; i < SIM_NODES; i++)
+		if (to & 1u << i)
+			peers[n++] = names[i];
+	m->forged = prng_chance(&s->rng, 1, 12);
+	memcpy(evidence32, node->evidence32, 32);
+	node->evidence32[0] ^= m->forged;
+	m->posted = node_post(node, class, m->text, m->id16, NULL, peers[0], peers[1], NULL) == 0;
+	memcpy(node->evidence32, evidence32, 32);
+	trace(s, "post", from, to, m->text, strlen(m->text));
+	after(s, from);
+}
+
+/* ---- faults ---- */
+
+static void fault(struct sim *s)
+{
+	size_t a = (size_t)prng_below(&s->rng, SIM_NODES),
+	       b = (a + 1 + (size_t)prng_below(&s->rng, 2)) % SIM_NODES;
+	int64_t last_ms = 2000 + (int64_t)prng_below(&s->rng, 40000);
+	struct node *node = &s->net.node[a];
+	struct sim_event *end;
+	switch (prng_below(&s->rng, 8)) {
+	case 0: /* both ways */
+		s->cut[b][a] = true;
+		__attribute__((fallthrough));
+	case 1:
+		s->cut[a][b] = true;
+		end = add(s, SIM_UNCUT, last_ms);
+		end->a = a;
+		end->b = b;
+		break;
+	case 2:
+	case 3:
+	case 4:
+		disk_crash_after(s->disks[a], 1 + prng_below(&s->rng, 12));
+		break;
+	case 5:
+		node->skew_ms = (int64_t)prng_below(&s->rng, 360000) - 180000;
+		break;
+	case 6:
+		node->keyd_away = true;
+		add(s, SIM_EASE, last_ms)->a = a;
+		break;
+	case 7:
+		disk_full(s->disks[a], true);
+		add(s, SIM_EASE, last_ms)->a = a;
+		break;
+	}
+	trace(s, "fault", a, b, NULL, 0);
+}
+
+static void ease(struct sim *s, size_t i)
+{
+	s->net.node[i].keyd_away = false;
+	disk_full(s->disks[i], false);
+}
+
+static void heal(struct sim *s)
+{
+	s->chaos = false;
+	memset(s->cut, 0, sizeof(s->cut));
+	for (size_t i = 0; i < SIM_NODES; i++) {
+		s->net.node[i].skew_ms = 0;
+		ease(s, i);
+		disk_crash_after(s->disks[i], 0);
+	}
+	trace(s, "heal", 0, 0, NULL, 0);
+}
+
+/* ---- one world ---- */
+
+static void setup(struct sim *s, uint64_t seed)
+{
+	char vfs[16];
+	memset(s, 0, sizeof(*s));
+	s->seed = seed;
+	prng_init(&s->rng, seed ^ 0x5eed);
+	sha256_init(&s->trace);
+	s->events = calloc(SIM_EVENTS_MAX, sizeof(*s->events));
+	s->promises = calloc(SIM_PROMISES_MAX, sizeof(*s->promises));
+	if (!s->events || !s->promises)
+		abort();
+	nodes_init(&s->net, names, SIM_NODES, seed);
+	s->net.user = s;
+	s->net.send = send;
+	s->chaos = true;
+	s->drop_permille = (uint32_t)prng_below(&s->rng, 250);
+	s->copy_permille = (uint32_t)prng_below(&s->rng, 250);
+	s->tamper_permille = seed % 4 == 0 ? 60 : 0;
+	s->delay_ms = 5 + (int64_t)prng_below(&s->rng, 2000);
+	for (size_t i = 0; i < SIM_NODES; i++) {
+		snprintf(vfs, sizeof(vfs), "sim%zu", i);
+		s->disks[i] = disk_new(vfs, &s->rng);
+		s->audit_seq[i] = -1;
+		open_node(s, i);
+		if (s->net.node[i].x && node_install(&s->net.node[i], NULL) < 0)
+			sim_wrong(s, "the directory cannot be installed");
+	}
+	for (int i = 0; i < 36; i++)
+		add(s, SIM_POST, (int64_t)prng_below(&s->rng, SIM_CHAOS_MS));
+	for (int i = 0; i < 24; i++)
+		add(s, SIM_FAULT, (int64_t)prng_below(&s->rng, SIM_CHAOS_MS));
+}
+
+static void teardown(struct sim *s)
+{
+	nodes_done(&s->net);
+	for (size_t i = 0; i < SIM_NODES; i++)
+		disk_free(s->disks[i]);
+	for (size_t i = 0; i < s->events_n; i++)
+		buf_done(&s->events[i].body);
+	free(s->events);
+	free(s->promises);
+}
+
+static void handle(struct sim *s, struct sim_event *ev)
+{
+	switch (ev->type) {
+	case SIM_DELIVER:
+		deliver(s, ev);
+		break;
+	case SIM_REPLY:
+		answer(s, ev);
+		break;
+	case SIM_POST:
+		post(s);
+		break;
+	case SIM_FAULT:
+		fault(s);
+		break;
+	case SIM_RESTART:
+		restart(s, ev->a);
+		break;
+	case SIM_UNCUT:
+		s->cut[ev->a][ev->b] = s->cut[ev->b][ev->a] = false;
+		break;
+	case SIM_EASE:
+		ease(s, ev->a);
+		break;
+	}
+}
+
+/* The node that is due first, and when; SIM_NODES if none is up. */
+static size_t due_node(struct sim *s, int64_t *ret_ms)
+{
+	size_t best = SIM_NODES;
+	for (size_t i = 0; i < SIM_NODES; i++) {
+		if (!s->net.node[i].x)
+			continue;
+		int64_t due_ms = exchange_next_due(s->net.node[i].x);
+		if (due_ms < s->net.now_ms)
+			due_ms = s->net.now_ms;
+		if (best == SIM_NODES || due_ms < *ret_ms) {
+			best = i;
+			*ret_ms = due_ms;
+		}
+	}
+	return best;
+}
+
+static void advance(struct sim *s, int64_t to_ms)
+{
+	if (to_ms > s->net.now_ms)
+		s->polls = 0;
+	else if (++s->polls > 2000)
+		sim_wrong(s, "a node spins: 2000 steps at one time");
+	s->net.now_ms = to_ms > s->net.now_ms ? to_ms : s->net.now_ms;
+}
+
+static void step(struct sim *s, int64_t end_ms)
+{
+	int64_t poll_ms = end_ms;
+	size_t node = due_node(s, &poll_ms), at = first(s);
+	bool event = s->events_n && s->events[at].at_ms <= poll_ms;
+	int64_t next_ms = event ? s->events[at].at_ms : poll_ms;
+	if (next_ms >= end_ms || (!event && node == SIM_NODES)) {
+		advance(s, end_ms);
+		return;
+	}
+	advance(s, next_ms);
+	if (event) {
+		struct sim_event ev = s->events[at];
+		s->events[at] = s->events[--s->events_n];
+		handle(s, &ev);
+		buf_done(&ev.body);
+	} else {
+		(void)!exchange_poll(s->net.node[node].x, NULL);
+		after(s, node);
+	}
+}
+
+static void run_until(struct sim *s, int64_t end_ms)
+{
+	while (!s->why[0] && s->net.now_ms < end_ms)
+		step(s, end_ms);
+}
+
+static bool all_up(const struct sim *s)
+{
+	for (size_t i = 0; i < SIM_NODES; i++)
+		if (!s->net.node[i].x)
+			return false;
+	return true;
+}
+
+static void run(struct sim *s)
+{
+	int64_t start_ms = s->net.now_ms, end_ms;
+	run_until(s, start_ms + SIM_CHAOS_MS);
+	heal(s);
+	end_ms = s->net.now_ms + SIM_HEAL_MS;
+	while (!s->why[0] && s->net.now_ms < end_ms && !(all_up(s) && check_settled(s)))
+		run_until(s, s->net.now_ms + 5000);
+	if (s->why[0])
+		return;
+	if (!all_up(s) || !check_settled(s))
+		sim_wrong(s, "not everything was delivered %d s after healing", SIM_HEAL_MS / 1000);
+	else
+		check_end(s);
+}
+
+/* ---- seeds ---- */
+
+struct totals {
+	uint64_t bad, crashes, restarts, delivered, messages;
+};
+
+/* One run of one seed: its event hash; false when something is wrong, which is printed. */
+static bool run_seed(uint64_t seed, uint8_t hash32[static 32], struct totals *t, bool quiet)
+{
+	struct sim s;
+	setup(&s, seed);
+	run(&s);
+	sha256_final(&s.trace, hash32);
+	bool good = s.why[0] == '\0';
+	if (!good && !quiet)
+		printf("seed %llu: %s (at %.3f s)\n", (unsigned long long)seed, s.why,
+		       (double)(s.net.now_ms - NODES_START_S * 1000LL) / 1000);
+	t->crashes += s.crashes;
+	t->restarts += s.restarts;
+	t->delivered += s.delivered;
+	t->messages += s.messages_n;
+	teardown(&s);
+	return good;
+}
+
+/* Every jobs-th seed from `from`, each twice. */
+static void run_share(uint64_t from, uint64_t end, uint64_t jobs, struct totals *t)
+{
+	for (uint64_t seed = from; seed < end; seed += jobs) {
+		uint8_t once[32], twice[32];
+		bool good = run_seed(seed, once, t, false);
+		if (good && run_seed(seed, twice, t, false) && memcmp(once, twice, 32) != 0) {
+			printf("seed %llu: two runs differ\n", (unsigned long long)seed);
+			good = false;
+		}
+		t->bad += !good;
+	}
+}
+
+/* One process a job, since a world belongs to one thread and worlds know nothing of each other. */
+static int run_seeds(uint64_t from, uint64_t count, uint64_t jobs)
+{
+	struct totals *t = mmap(NULL, jobs * sizeof(*t), PROT_READ | PROT_WRITE,
+				MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct totals sum = {0};
+	int status, failed = 0;
+	if (t == MAP_FAILED)
+		return 1;
+	for (uint64_t i = 0; i < jobs; i++) {
+		if (fork() == 0) {
+			run_share(from + i, from + count, jobs, &t[i]);
+			fflush(stdout);
+			_exit(0);
+		}
+	}
+	for (uint64_t i = 0; i < jobs; i++)
+		failed |= wait(&status) < 0 || status != 0;
+	for (uint64_t i = 0; i < jobs; i++) {
+		sum.bad += t[i].bad;
+		sum.messages += t[i].messages;
+		sum.delivered += t[i].delivered;
+		sum.crashes += t[i].crashes;
+	}
+	printf("%llu seeds from %llu, each twice: %llu bad; %llu messages, %llu deliveries, %llu crashes\n",
+	       (unsigned long long)count, (unsigned long long)from, (unsigned long long)sum.bad,
+	       (unsigned long long)sum.messages, (unsigned long long)sum.delivered,
+	       (unsigned long long)sum.crashes);
+	return sum.bad || failed ? 1 : 0;
+}
+
+static const char *const mutants[FAULTS] = {
+#define EXCHANGE_FAULT(name, doc) [FAULT_##name] = doc,
+#include "exchange/fault.def"
+#undef EXCHANGE_FAULT
+};
+
+/* Each known-bad variant must be found by one of the seeds. */
+static int run_mutants(uint64_t from, uint64_t count, int only)
+{
+	int missed = 0;
+	for (int m = 1; m < FAULTS; m++) {
+		struct totals t = {0};
+		uint8_t hash32[32];
+		uint64_t seed = from;
+		if (only && m != only)
+			continue;
+		exchange_fault = (enum exchange_fault)m;
+		while (seed < from + count && run_seed(seed, hash32, &t, only == 0))
+			seed++;
+		bool found = seed < from + count;
+		printf("%s mutant %d (%s)%s", found ? "found " : "MISSED", m, mutants[m],
+		       found ? "" : "\n");
+		if (found)
+			printf(" by seed %llu\n", (unsigned long long)seed);
+		missed += !found;
+	}
+	exchange_fault = FAULT_NONE;
+	return missed ? 1 : 0;
+}
+
+static int usage(void)
+{
+	fprintf(stderr,
+		"usage: lug-sim [--seeds FIRST:COUNT] [--jobs N] [--mutants | --mutant N] [--verbose]\n");
+	return 2;
+}
+
+static bool parse_seeds(const char *text, uint64_t *from, uint64_t *count)
+{
+	const char *colon = strchr(text, ':');
+	return colon && dec_parse_u64(text, (size_t)(colon - text), UINT64_MAX / 2, from) == 0 &&
+	       dec_parse_u64(colon + 1, strlen(colon + 1), UINT32_MAX, count) == 0;
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t from = 1, count = 200, only = 0, jobs = 1;
+	bool with_mutants = false;
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--verbose") == 0)
+			verbose = true;
+		else if (strcmp(argv[i], "--mutants") == 0)
+			with_mutants = true;
+		else if (strcmp(argv[i], "--mutant") == 0 && i + 1 < argc &&
+			 dec_parse_u64(argv[i + 1], strlen(argv[i + 1]), FAULTS - 1, &only) == 0)
+			i++;
+		else if (strcmp(argv[i], "--jobs") == 0 && i + 1 < argc &&
+			 dec_parse_u64(argv[i + 1], strlen(argv[i + 1]), 64, &jobs) == 0 && jobs)
+			i++;
+		else if (strcmp(argv[i], "--seeds") != 0 || i + 1 == argc ||
+			 !parse_seeds(argv[++i], &from, &count))
+			return usage();
+	}
+	if (only || with_mutants)
+		return run_mutants(from, count, (int)only);
+	return run_seeds(from, count, jobs);
+}

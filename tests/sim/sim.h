@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The simulator's inside: one world is one seed: nodes, disks, a network, what was promised, and what must hold. */
+#ifndef SIM_SIM_H
+#define SIM_SIM_H
+#include "base/prng.h"
+#include "crypto/crypto.h"
+#include "disk.h"
+#include "nodes.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	SIM_NODES = 3,
+	SIM_MESSAGES_MAX = 64,
+	SIM_PROMISES_MAX = 4096,
+	SIM_EVENTS_MAX = 8192,
+	SIM_CHAOS_MS = 240000, /* faults end here */
+	SIM_HEAL_MS = 900000,  /* and within this everything must be delivered */
+	SIM_ANSWER_MS = 10000, /* a client gives up on an answer */
+	SIM_WHY_MAX = 400,
+};
+
+enum sim_event_type {
+	SIM_DELIVER,
+	SIM_REPLY,
+	SIM_POST,
+	SIM_FAULT,
+	SIM_RESTART,
+	SIM_UNCUT,
+	SIM_EASE
+};
+struct sim_event {
+	int64_t at_ms;
+	uint64_t order;
+	enum sim_event_type type;
+	size_t a, b; /* nodes */
+	enum exchange_kind kind;
+	uint64_t send_id;
+	unsigned status;
+	bool copy; /* a duplicate: its answer goes nowhere */
+	struct buf body;
+};
+struct sim_message {
+	char text[96];
+	size_t from;
+	uint32_t to; /* bits of nodes */
+	int lane;
+	bool posted; /* the post's commit succeeded; else it may still have happened */
+	bool forged; /* sealed under a wrong evidence key: must have no effect */
+	uint8_t id16[16];
+};
+struct sim_promise { /* an R1 that left a node */
+	size_t node, peer;
+	uint8_t id16[16];
+};
+struct sim {
+	uint64_t seed;
+	struct nodes net;
+	struct disk *disks[SIM_NODES];
+	struct prng rng; /* of the world; the nodes have their own */
+	struct sim_event *events;
+	size_t events_n;
+	uint64_t order;
+	bool cut[SIM_NODES][SIM_NODES];
+	uint32_t drop_permille, copy_permille, tamper_permille;
+	int64_t delay_ms;
+	bool chaos;
+	bool tampered; /* some bytes were changed on the way: a message may then be refused for good */
+	struct sim_message messages[SIM_MESSAGES_MAX];
+	size_t messages_n;
+	struct sim_promise *promises;
+	size_t promises_n;
+	int64_t audit_seq[SIM_NODES]; /* newest entry that was seen committed */
+	uint8_t audit_hash32[SIM_NODES][32];
+	unsigned crashes, restarts, delivered;
+	struct sha256 trace;
+	bool forge;	       /* the next signatures of evidence are made with another key */
+	char why[SIM_WHY_MAX]; /* empty: nothing wrong so far */
+	size_t polls;	       /* at one and the same time */
+};
+
+/** sim_wrong - record the first thing that is wrong */
+void sim_wrong(struct sim *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- check.c ---- */
+/** check_step - what must hold after each step of a node; check_restart - after it came back
+ * check_reply - remember the receipts that leave a node; check_settled - has everything been delivered? check_end - at the end */
+void check_step(struct sim *s, size_t node);
+void check_restart(struct sim *s, size_t node);
+void check_reply(struct sim *s, size_t node, size_t peer, const void *reply, size_t len);
+bool check_settled(struct sim *s);
+void check_end(struct sim *s);
+#endif
