@@ -17,14 +17,14 @@ enum {
 enum demo_node_id { DEMO_IT, DEMO_FR, DEMO_JP };
 
 struct demo_node {
-	const char *country, *name, *city; /* "it", "it.example", "Rome" */
+	const char *country, *name, *city; /* "IT", "it", "Rome" */
 	char dir[4096];
 	int port;
 	pid_t pid; /* of lugd; 0 when it does not run */
 };
 
 struct demo_step {
-	char what[DEMO_TEXT_MAX], proof[DEMO_TEXT_MAX];
+	char what[DEMO_TEXT_MAX], proof[ERR_MESSAGE_MAX];
 	int64_t at_ms, took_ms;
 	uint64_t size; /* bytes that moved or were made; 0 for none */
 	bool ok;
@@ -39,7 +39,8 @@ struct demo {
 	struct demo_step step[DEMO_STEPS_MAX];
 	int steps_n, crash_at;
 	int64_t start_ms;
-	bool keep, failed;
+	bool keep, failed, report_only; /* report_only: no line for each step as it ends */
+	int code;			/* of the first step that failed */
 };
 
 /** demo_init - work folder (made if NULL), programs beside this one, free ports on loopback
@@ -84,11 +85,13 @@ int demo_wait(struct demo *d, int64_t ms, int (*check)(struct demo *d, void *arg
 /** demo_save - write text to DIR/<formatted path> */
 int demo_save(struct demo *d, const char *path, const char *text, struct err *e) WARN_UNUSED;
 
-/** demo_str, demo_get - member by a dotted path ("receipts.0.kind"): text, or value; "" and NULL when it is not there */
+/** demo_str, demo_get, demo_u64 - member by a dotted path ("receipts.0.kind"): text, value, or number in decimal text or as a number;
+ *                                "", NULL and 0 when it is not there */
 const char *demo_str(const json_t *j, const char *path);
+uint64_t demo_u64(const json_t *j, const char *path);
 json_t *demo_get(const json_t *j, const char *path);
 
 /** demo_report - the table of steps, for people or as JSON
- * Returns: 0; -ERR_STALE when a step failed */
+ * Returns: 0; the code of the step that failed */
 int demo_report(struct demo *d, struct err *e) WARN_UNUSED;
 #endif
