@@ -146,8 +146,7 @@ int json_only(const json_t *o, const char *const *keys, struct err *e)
 {
 	const char *key;
 	json_t *v;
-	json_object_foreach((json_t *)o, key, v)
-	{
+	json_object_foreach ((json_t *)o, key, v) {
 		size_t i = 0;
 		while (keys[i] && strcmp(keys[i], key) != 0)
 			i++;

@@ -331,8 +331,7 @@ static int check_object(struct walk *w, const json_t *j, enum request_sub object
 
 	if (!json_is_object(j))
 		return err_set(w->e, ERR_INVAL, w->path, "must be an object");
-	json_object_foreach((json_t *)j, name, v)
-	{
+	json_object_foreach ((json_t *)j, name, v) {
 		const struct request_field_row *f = row_find(object, name);
 		size_t before = push_name(w, name);
 		int r = f ? checkers[f->kind](w, f, v) : check_unknown(w, name);

@@ -57,8 +57,7 @@ int json_list_parse(struct label_builder *b, const void *p, size_t len)
 	if (!json_is_array(j))
 		return err_set(b->e, ERR_FORMAT, NULL,
 			       "not a list: an array of addresses is expected");
-	json_array_foreach(j, i, v)
-	{
+	json_array_foreach (j, i, v) {
 		if (!json_is_string(v))
 			return err_set(b->e, ERR_FORMAT, NULL, "entry %zu is not a string", i + 1);
 		r = add_address(b, json_string_value(v), json_string_length(v), 0);

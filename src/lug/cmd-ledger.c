@@ -268,8 +268,7 @@ static int run_info(struct lug *l, const struct args *a, struct err *e)
 		return err_set(e, ERR_CORRUPT, "ledger", NULL);
 	if (l->json)
 		return lug_print_json(TAKE_PTR(j), e);
-	json_object_foreach(j, key, v)
-	{
+	json_object_foreach (j, key, v) {
 		if (json_is_string(v))
 			printf("%-16s %s\n", key, json_string_value(v));
 		else if (json_is_integer(v))

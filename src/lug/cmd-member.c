@@ -131,8 +131,7 @@ static int run_list(struct lug *l, const struct args *a, struct err *e)
 		return lug_print_json(json_incref(reply), e);
 	size_t i;
 	json_t *m;
-	json_array_foreach(json_object_get(reply, "members"), i, m)
-	{
+	json_array_foreach (json_object_get(reply, "members"), i, m) {
 		table_cell(&t, "%s", str(m, "name"));
 		table_cell(&t, "%s", str(m, "country"));
 		table_cell(&t, "%s", str(m, "role"));

@@ -440,8 +440,7 @@ static int show_peers(struct lug *l, struct err *e)
 		return r;
 	size_t i;
 	json_t *p;
-	json_array_foreach(json_object_get(reply, "peers"), i, p)
-	{
+	json_array_foreach (json_object_get(reply, "peers"), i, p) {
 		const json_t *out = json_object_get(p, "out"), *in = json_object_get(p, "in");
 		const json_t *offset = json_object_get(p, "offset_ms");
 		bool stopped = json_is_true(json_object_get(out, "stopped")) ||

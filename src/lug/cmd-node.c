@@ -28,8 +28,7 @@ static int print_peers(const struct lug *l, const json_t *peers)
 		return 0;
 	}
 	table_init(&t, heads);
-	json_array_foreach(peers, i, p)
-	{
+	json_array_foreach (peers, i, p) {
 		table_cell(&t, "%s", text_of(p, "name"));
 		table_cell(&t, "%s", text_of(p, "country"));
 		table_cell(&t, "%s",
@@ -49,7 +48,7 @@ static void print_alarms(const struct lug *l, const json_t *alarms)
 {
 	size_t i;
 	json_t *a;
-	json_array_foreach(alarms, i, a)
+	json_array_foreach (alarms, i, a)
 		printf("%s%s%s  %s\n",
 		       color(l, json_is_true(json_object_get(a, "wake")) ? COLOR_BAD : COLOR_WARN),
 		       text_of(a, "time"), color(l, COLOR_OFF), text_of(a, "text"));
@@ -101,11 +100,9 @@ static int print_officers(struct lug *l, STEALS json_t *reply, struct err *e)
 	if (l->json)
 		return lug_print_json(TAKE_PTR(j), e);
 	table_init(&t, heads);
-	json_array_foreach(json_object_get(j, "officers"), i, o)
-	{
+	json_array_foreach (json_object_get(j, "officers"), i, o) {
 		char roles[128] = "";
-		json_array_foreach(json_object_get(o, "roles"), k, role)
-		{
+		json_array_foreach (json_object_get(o, "roles"), k, role) {
 			size_t used = strlen(roles);
 			snprintf(roles + used, sizeof(roles) - used, "%s%s", used ? "," : "",
 				 json_string_value(role));

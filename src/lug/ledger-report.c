@@ -345,8 +345,7 @@ static int print_moves(const struct lug *lug, const json_t *report)
 	int r;
 
 	table_init(&t, heads);
-	json_array_foreach(json_object_get(report, "page"), i, row)
-	{
+	json_array_foreach (json_object_get(report, "page"), i, row) {
 		table_cell(&t, "%s", text_of(row, "time"));
 		table_cell(&t, "%lld", number(row, "height"));
 		table_cell(&t, "%s", coins(report, row, "received", in));
@@ -409,8 +408,7 @@ static int print_inputs(const struct lug *lug, const json_t *report)
 	int r;
 
 	table_init(&t, heads);
-	json_array_foreach(json_object_get(report, "inputs"), i, row)
-	{
+	json_array_foreach (json_object_get(report, "inputs"), i, row) {
 		table_cell(&t, "%lld", number(row, "n"));
 		table_cell(&t, "%s", coins(report, row, "value", v));
 		table_cell(&t, "%s", text_of(row, "address"));
@@ -431,8 +429,7 @@ static int print_outputs(const struct lug *lug, const json_t *report)
 	int r;
 
 	table_init(&t, heads);
-	json_array_foreach(json_object_get(report, "outputs"), i, row)
-	{
+	json_array_foreach (json_object_get(report, "outputs"), i, row) {
 		const json_t *by = json_object_get(row, "spent_by");
 
 		table_cell(&t, "%lld", number(row, "n"));

@@ -31,8 +31,7 @@ static size_t reached_find(const json_t *outputs, struct reached *list)
 {
 	size_t i, n = 0;
 	json_t *row;
-	json_array_foreach(outputs, i, row)
-	{
+	json_array_foreach (outputs, i, row) {
 		const char *tainted = text_of(row, "tainted");
 		uint64_t v;
 		if (strcmp(text_of(row, "end"), "unspent") != 0 || !text_of(row, "address")[0] ||

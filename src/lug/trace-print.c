@@ -99,8 +99,7 @@ static int print_holders(const struct lug *lug, const json_t *report)
 	printf("\n%s%s%s\n", color(lug, COLOR_BOLD),
 	       back ? "where it came from" : "who holds it now", color(lug, COLOR_OFF));
 	table_init(&t, back ? backward : forward);
-	json_array_foreach(list, i, h)
-	{
+	json_array_foreach (list, i, h) {
 		uint64_t unspent = amount(h, "unspent"), stopped = amount(h, "stopped");
 		table_cell(&t, "%s", coins(report, back ? stopped : unspent, v));
 		table_cell(&t, "%s", share_text(unspent + stopped, whole, share));
@@ -126,8 +125,7 @@ static int print_labels(const struct lug *lug, const json_t *report)
 		return 0;
 	printf("\n%slabels reached%s\n", color(lug, COLOR_BOLD), color(lug, COLOR_OFF));
 	table_init(&t, heads);
-	json_array_foreach(list, i, g)
-	{
+	json_array_foreach (list, i, g) {
 		const json_t *path = json_object_get(g, "path");
 		size_t n = json_array_size(path);
 		const char *category = text_of(g, "category");

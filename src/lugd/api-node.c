@@ -110,8 +110,7 @@ static int read_roles(const json_t *in, uint32_t *ret, struct err *e)
 			e, ERR_FIELD_MISSING, "roles",
 			"Give the roles as a list, for example [\"officer\", \"approver\"].");
 	*ret = 0;
-	json_array_foreach(list, i, role)
-	{
+	json_array_foreach (list, i, role) {
 		const char *name = json_string_value(role);
 		uint32_t bit = name ? api_role_parse(name) : 0;
 		if (!bit)

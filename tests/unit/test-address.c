@@ -83,8 +83,7 @@ static void test_key_io_valid(void **state)
 	json_t *list = json_loadb((const char *)b.p, b.len, 0, NULL), *row;
 	size_t i;
 	assert_true(json_array_size(list) > 50);
-	json_array_foreach(list, i, row)
-	{
+	json_array_foreach (list, i, row) {
 		const char *text = json_string_value(json_array_get(row, 0));
 		const char *script = json_string_value(json_array_get(row, 1));
 		json_t *meta = json_array_get(row, 2);
@@ -124,8 +123,7 @@ static void test_key_io_invalid(void **state)
 		return skip();
 	json_t *list = json_loadb((const char *)b.p, b.len, 0, NULL), *row;
 	size_t i;
-	json_array_foreach(list, i, row)
-	{
+	json_array_foreach (list, i, row) {
 		const char *text = json_string_value(json_array_get(row, 0));
 		struct address_info info;
 		struct err e = {0};

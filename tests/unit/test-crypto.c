@@ -65,10 +65,8 @@ static int64_t wycheproof(const char *name, wycheproof_fn *fn, void *ctx)
 	assert_non_null(root);
 	size_t i, k;
 	json_t *group, *t;
-	json_array_foreach(json_object_get(root, "testGroups"), i, group)
-	{
-		json_array_foreach(json_object_get(group, "tests"), k, t)
-		{
+	json_array_foreach (json_object_get(root, "testGroups"), i, group) {
+		json_array_foreach (json_object_get(group, "tests"), k, t) {
 			const char *result = json_string_value(json_object_get(t, "result"));
 			assert_non_null(result);
 			fn(group, t, strcmp(result, "invalid") != 0, ctx);
@@ -83,8 +81,7 @@ static bool has_flag(const json_t *t, const char *flag)
 {
 	size_t i;
 	json_t *f;
-	json_array_foreach(json_object_get(t, "flags"), i, f)
-	{
+	json_array_foreach (json_object_get(t, "flags"), i, f) {
 		if (strcmp(json_string_value(f), flag) == 0)
 			return true;
 	}

@@ -371,8 +371,7 @@ static void test_vectors_in_noise(void **state)
 	json_t *list = json_loadb((const char *)b.p, b.len, 0, NULL), *row;
 	for (int round = 0; round < 8; round++) {
 		size_t i;
-		json_array_foreach(list, i, row)
-		{
+		json_array_foreach (list, i, row) {
 			const char *a = json_string_value(json_array_get(row, 0));
 			char text[1000];
 			size_t before = noise(&r, text, 200), len = before;
