@@ -381,6 +381,46 @@ static void test_cashaddr_codec(void **state)
 			 -ERR_FORMAT);
 }
 
+/* P2SH32 of Bitcoin Cash: an address there, known elsewhere by its script's digest. */
+static void test_p2sh32(void **state)
+{
+	uint8_t hash[32] = {1, 2, 3}, script[35] = {0xaa, 32}, digest[32];
+	char text[CASHADDR_TEXT_MAX], other[ADDRESS_TEXT_MAX];
+	struct address_info info, again;
+	memcpy(script + 2, hash, 32);
+	script[34] = 0x87;
+	sha256(script, sizeof(script), digest);
+	assert_true(cashaddr_encode("bitcoincash", 1, hash, 32, text) > 0);
+	assert_int_equal(parse(text, &info), 0);
+	assert_int_equal(info.address.kind, ADDRESS_SCRIPT);
+	assert_memory_equal(info.address.payload, digest, 32);
+	assert_int_equal(info.script_len, 35);
+	assert_memory_equal(info.script, script, 35);
+	assert_string_equal(info.text, text);
+	assert_int_equal(address_text(&info.address, NET_BITCOIN_CASH, other), 0);
+	assert_int_equal(parse(other, &again), 0);
+	assert_true(address_equal(&info.address, &again.address));
+	/* token-aware: the same; a key hash of 32 bytes: no such thing */
+	assert_true(cashaddr_encode("bitcoincash", 3, hash, 32, text) > 0);
+	assert_int_equal(parse(text, &again), 0);
+	assert_true(address_equal(&info.address, &again.address));
+	assert_true(cashaddr_encode("bitcoincash", 0, hash, 32, text) > 0);
+	assert_int_equal(parse(text, &again), -ERR_UNSUPPORTED);
+}
+
+static void test_names(void **state)
+{
+	static const char *const kinds[] = {"none", "p2pkh", "p2sh",   "p2wpkh", "p2wsh",
+					    "p2tr", "p2a",   "script", "evm"};
+	for (unsigned i = 0; i <= ADDRESS_KIND_MAX; i++)
+		assert_string_equal(address_kind_name((enum address_kind)i), kinds[i]);
+	assert_string_equal(address_kind_name((enum address_kind)99), "none");
+	assert_string_equal(address_form_name(ADDRESS_BASE58), "base58check");
+	assert_string_equal(address_form_name(ADDRESS_DIGEST), "digest");
+	assert_string_equal(address_check_name(ADDRESS_CHECK_NONE), "none");
+	assert_string_equal(address_check_name(ADDRESS_CHECK_40_BIT), "40-bit");
+}
+
 /* ---- identity and text ---- */
 
 static void test_identity(void **state)
@@ -679,6 +719,7 @@ int main(void)
 		cmocka_unit_test(test_key_io_valid),  cmocka_unit_test(test_key_io_invalid),
 		cmocka_unit_test(test_bip350),	      cmocka_unit_test(test_eip55),
 		cmocka_unit_test(test_cashaddr),      cmocka_unit_test(test_cashaddr_codec),
+		cmocka_unit_test(test_p2sh32),	      cmocka_unit_test(test_names),
 		cmocka_unit_test(test_identity),      cmocka_unit_test(test_every_kind),
 		cmocka_unit_test(test_digest),	      cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_secrets),	      cmocka_unit_test(test_suggest),

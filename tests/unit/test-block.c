@@ -499,6 +499,204 @@ static void test_block_refusals(void **state)
 	assert_string_equal(e.field, "bits");
 }
 
+/* ---- blocks made here ---- */
+
+enum { MADE_MAX = 4 };
+struct made {
+	struct buf tx[MADE_MAX], block;
+	uint32_t n;
+};
+
+static void made_init(struct made *m)
+{
+	m->n = 0;
+	for (int i = 0; i < MADE_MAX; i++)
+		buf_init(&m->tx[i], HEX_MAX);
+	buf_init(&m->block, HEX_MAX);
+}
+
+static void made_done(struct made *m)
+{
+	for (int i = 0; i < MADE_MAX; i++)
+		buf_done(&m->tx[i]);
+	buf_done(&m->block);
+}
+
+/* A transaction with one input and output; a coinbase when it is the first. Witness and data output where given. */
+static void made_tx(struct made *m, const uint8_t *witness, uint32_t witness_len,
+		    const uint8_t *data, uint32_t data_len)
+{
+	static const uint8_t zero[32], prev[32] = {7}, script[] = {0x51};
+	struct txin in = {.prev32 = m->n ? prev : zero,
+			  .prev_n = m->n ? m->n : UINT32_MAX,
+			  .script = script,
+			  .script_len = 1,
+			  .sequence = 1,
+			  .witness = witness,
+			  .witness_len = witness_len};
+	struct txout outs[2] = {{.value = {5}}, {.script = data, .script_len = data_len}};
+	assert_int_equal(tx_encode(1, &in, 1, outs, data ? 2 : 1, 0, &m->tx[m->n++]), 0);
+}
+
+/* Puts the block together with a right merkle root and enough work for regtest; extra bytes go behind. */
+static void made_block(struct made *m, const char *extra)
+{
+	struct block_header h = {.version = 4, .bits = 0x207fffff};
+	struct merkle tree;
+	uint8_t id[32], p80[80], hash[32];
+	merkle_init(&tree);
+	for (uint32_t i = 0; i < m->n; i++) {
+		struct tx t;
+		assert_int_equal(tx_decode(m->tx[i].p, m->tx[i].len, TX_MWEB, &t), 0);
+		tx_id(&t, id);
+		merkle_add(&tree, id);
+	}
+	(void)merkle_root(&tree, h.merkle32);
+	do {
+		h.nonce++;
+		block_header_encode(&h, p80);
+		block_hash(p80, hash);
+	} while (hash[31] >= 0x80);
+	buf_clear(&m->block);
+	block_encode(&h, m->n, &m->block);
+	for (uint32_t i = 0; i < m->n; i++)
+		buf_put(&m->block, m->tx[i].p, m->tx[i].len);
+	buf_str(&m->block, extra);
+}
+
+static void assert_check(const struct made *m, enum net net, int code, const char *field)
+{
+	struct err e = {0};
+	assert_int_equal(block_check(m->block.p, m->block.len, net, NULL, &e), code);
+	assert_string_equal(e.field, field);
+}
+
+static const uint8_t one_item[] = {1, 2, 0xaa, 0xbb}, reserved[34] = {1, 32};
+
+static void test_commitment(void **state)
+{
+	struct made m;
+	struct tx t;
+	uint8_t pair[64] = {0}, commitment[38] = {0x6a, 0x24, 0xaa, 0x21, 0xa9, 0xed};
+	/* witness root of {zeros, wtxid of the second} */
+	made_init(&m);
+	made_tx(&m, NULL, 0, NULL, 0);
+	made_tx(&m, one_item, sizeof(one_item), NULL, 0);
+	made_block(&m, "");
+	assert_check(&m, NET_REGTEST, -ERR_CHECKSUM, "witness"); /* commits to nothing */
+	assert_int_equal(tx_decode(m.tx[1].p, m.tx[1].len, 0, &t), 0);
+	tx_wid(&t, pair + 32);
+	sha256d(pair, 64, pair);
+	memset(pair + 32, 0, 32);
+	sha256d(pair, 64, commitment + 6);
+	made_done(&m);
+	for (int wrong = 0; wrong < 2; wrong++) {
+		made_init(&m);
+		commitment[6] ^= (uint8_t)wrong;
+		made_tx(&m, reserved, sizeof(reserved), commitment, sizeof(commitment));
+		made_tx(&m, one_item, sizeof(one_item), NULL, 0);
+		made_block(&m, "");
+		assert_check(&m, NET_REGTEST, wrong ? -ERR_CHECKSUM : 0, wrong ? "witness" : "");
+		made_done(&m);
+	}
+}
+
+static void test_made_refusals(void **state)
+{
+	struct made m;
+	made_init(&m);
+	made_tx(&m, NULL, 0, NULL, 0);
+	made_tx(&m, NULL, 0, NULL, 0);
+	made_block(&m, "");
+	assert_check(&m, NET_REGTEST, 0, "");
+	assert_check(&m, NET_BITCOIN, -ERR_RANGE, "bits"); /* too easy there */
+	m.block.p[36] ^= 1;
+	while (block_check(m.block.p, m.block.len, NET_REGTEST, NULL, NULL) != -ERR_CHECKSUM)
+		m.block.p[76]++;
+	assert_check(&m, NET_REGTEST, -ERR_CHECKSUM, "merkle");
+	while (block_check(m.block.p, m.block.len, NET_REGTEST, NULL, NULL) != -ERR_CORRUPT)
+		m.block.p[76]++;
+	assert_check(&m, NET_REGTEST, -ERR_CORRUPT, "work");
+	made_block(&m, "x");
+	assert_check(&m, NET_REGTEST, -ERR_TRAILING, "transactions");
+	m.block.len -= 3;
+	assert_check(&m, NET_REGTEST, -ERR_TRUNCATED, "transactions");
+	m.block.len = 40;
+	assert_check(&m, NET_REGTEST, -ERR_TRUNCATED, "block");
+	/* the same transaction twice at the end: another list with the same root */
+	made_tx(&m, NULL, 0, NULL, 0);
+	buf_clear(&m.tx[2]);
+	buf_put(&m.tx[2], m.tx[1].p, m.tx[1].len);
+	m.n = 4;
+	buf_put(&m.tx[3], m.tx[2].p, m.tx[2].len);
+	made_block(&m, "");
+	assert_check(&m, NET_REGTEST, -ERR_CHECKSUM, "merkle");
+	/* two coinbases */
+	m.n = 2;
+	buf_clear(&m.tx[1]);
+	buf_put(&m.tx[1], m.tx[0].p, m.tx[0].len);
+	made_block(&m, "");
+	assert_check(&m, NET_REGTEST, -ERR_FORMAT, "transactions");
+	made_done(&m);
+}
+
+/* Litecoin: the last transaction carries the mark, and an extension block follows. */
+static void test_extension(void **state)
+{
+	struct made m;
+	struct block_reader r;
+	struct tx t;
+	uint8_t marked[100];
+	made_init(&m);
+	made_tx(&m, NULL, 0, NULL, 0);
+	buf_put(&m.tx[1], marked,
+		unhex("02000000"
+		      "0008" IN OUT "00"
+		      "00000000",
+		      marked));
+	m.n = 2;
+	made_block(&m, "extension");
+	assert_check(&m, NET_LITECOIN, 0, ""); /* its work is scrypt and is not looked at */
+	assert_check(&m, NET_REGTEST, -ERR_FORMAT, "transactions");
+	assert_int_equal(block_open(&r, m.block.p, m.block.len, TX_MWEB), 0);
+	assert_int_equal(block_next(&r, &t), 1);
+	assert_int_equal(block_next(&r, &t), 1);
+	assert_true(t.mweb);
+	assert_int_equal(block_next(&r, &t), 0);
+	assert_int_equal(r.extra_len, 9);
+	assert_memory_equal(r.extra, "extension", 9);
+	/* only the last may carry it */
+	buf_put(&m.tx[2], m.tx[1].p, m.tx[1].len);
+	m.n = 3;
+	made_block(&m, "");
+	assert_check(&m, NET_LITECOIN, -ERR_FORMAT, "transactions");
+	made_done(&m);
+}
+
+static void test_sizes(void **state)
+{
+	static const struct {
+		uint64_t v;
+		size_t len;
+	} list[] = {{0, 1},	  {0xfc, 1},	   {0xfd, 3},	     {0xffff, 3},
+		    {0x10000, 5}, {0xffffffff, 5}, {0x100000000, 9}, {UINT64_MAX, 9}};
+	for (size_t i = 0; i < ARRAY_LEN(list); i++) {
+		struct buf b;
+		buf_init(&b, 100);
+		size_put(&b, list[i].v);
+		assert_int_equal(b.len, list[i].len);
+		struct cur c = cur_init(b.p, b.len);
+		assert_true(size_read(&c) == list[i].v);
+		assert_int_equal(cur_end(&c), 0);
+		const uint8_t *p = b.p;
+		assert_true(size_next_unchecked(&p) == list[i].v && p == b.p + b.len);
+		c = cur_init(b.p, b.len - 1);
+		assert_int_equal(size_read(&c), 0);
+		assert_int_equal(c.error, -ERR_TRUNCATED);
+		buf_done(&b);
+	}
+}
+
 /* A block of real or made bytes: all hashes hold, all transactions survive the round trip. Returns the transactions. */
 static uint32_t check_block(const uint8_t *p, size_t len, enum net net, struct block_summary *sum)
 {
@@ -790,6 +988,8 @@ int main(void)
 		cmocka_unit_test(test_tx),	     cmocka_unit_test(test_tx_refusals),
 		cmocka_unit_test(test_tx_mweb),	     cmocka_unit_test(test_tx_encode_refusals),
 		cmocka_unit_test(test_height),	     cmocka_unit_test(test_block_refusals),
+		cmocka_unit_test(test_commitment),   cmocka_unit_test(test_made_refusals),
+		cmocka_unit_test(test_extension),    cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_real_blocks),  cmocka_unit_test(test_block_file),
 		cmocka_unit_test(test_blockfilters), cmocka_unit_test(test_prevouts),
 	};

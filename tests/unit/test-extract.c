@@ -315,6 +315,57 @@ static void test_lookalikes(void **state)
 	assert_non_null(strstr(it->reason, "Tron"));
 }
 
+static void test_more_lookalikes(void **state)
+{
+	const struct extract_item *it =
+		assert_one("0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaeg",
+			   "0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaeg",
+			   "0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaeg", EXTRACT_LOOKALIKE);
+	assert_non_null(strstr(it->reason, "no hex digit"));
+	it = assert_one("qpm2qsznhks23z7629mms6s4cwef74vcwvy22gdx6q",
+			"qpm2qsznhks23z7629mms6s4cwef74vcwvy22gdx6q",
+			"qpm2qsznhks23z7629mms6s4cwef74vcwvy22gdx6q", EXTRACT_LOOKALIKE);
+	assert_string_equal(it->guess[0].info.text, "bitcoincash:" CASH);
+	it = assert_one("age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
+			"age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
+			"age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
+			EXTRACT_LOOKALIKE);
+	assert_int_equal(it->code, -ERR_NETWORK);
+	assert_non_null(strstr(it->reason, "\"age\""));
+	it = assert_one(
+		"xpub661MyMwAqRbcFtXgS5sYJABqqG9YLmC4Q1Rdap9gSE8NqtwybGhePY2gZ29ESFjqJoCu1Rupje8YtGqsefD265TMg7usUDFdp6W1EGMcet8",
+		"xpub661MyMwAqRbcFtXgS5sYJABqqG9YLmC4Q1Rdap9gSE8NqtwybGhePY2gZ29ESFjqJoCu1Rupje8YtGqsefD265TMg7usUDFdp6W1EGMcet8",
+		"xpub661MyMwAqRbcFtXgS5sYJABqqG9YLmC4Q1Rdap9gSE8NqtwybGhePY2gZ29ESFjqJoCu1Rupje8YtGqsefD265TMg7usUDFdp6W1EGMcet8",
+		EXTRACT_LOOKALIKE);
+	assert_int_equal(it->code, -ERR_UNSUPPORTED);
+	assert_none("0xzzzzzz053f3e94c9b9a09f33669435e7ef1beaed"); /* too many other letters */
+	assert_none(
+		"qpm2qsznhks23z7629mms6s4cwef74vcwvy22gqqqq"); /* two mistakes in a bare one: a word */
+}
+
+/* Every kind of find when the list is full: told, not written. */
+static void test_full_list(void **state)
+{
+	static const char *const list[] = {P2PKH,
+					   SEGWIT,
+					   CASH,
+					   "bitcoincash:" CASH,
+					   EVM,
+					   "5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+					   TXID,
+					   "1BgGZ9tcN4rm9KBzDn7KprQz87SZ26SAMJ",
+					   "5Kd3NBUAdUnhyzenEwVLy9pBKxSwXvE9FMPyR4UKZvpe6E3AgLr",
+					   "1BgGZ9tcN4rm9KBz\nDn7KprQz87SZ26SAMH"};
+	struct err e = {0};
+	for (size_t i = 0; i < ARRAY_LEN(list); i++) {
+		assert_int_equal(extract(list[i], strlen(list[i]), items, 0, &stats, &e), 0);
+		assert_int_equal(stats.n, 0);
+		assert_true(stats.more);
+	}
+	assert_string_equal(extract_certainty_name(EXTRACT_POSSIBLE), "possible");
+	assert_string_equal(extract_certainty_name(EXTRACT_CERTAIN), "certain");
+}
+
 static void test_secret(void **state)
 {
 	const char *wif = "5Kd3NBUAdUnhyzenEwVLy9pBKxSwXvE9FMPyR4UKZvpe6E3AgLr";
@@ -504,7 +555,9 @@ static void test_utf16(void **state)
 	assert_int_equal(items[0].off, 2 + 6);
 	assert_int_equal(run_len(big, n - 1), 1); /* cut in the middle of a character */
 	assert_int_equal(stats.damaged_n, 1);
-	assert_int_equal(run_len("\xff\xfe\x00\xd8\x31\x00", 6), 0); /* half a pair */
+	assert_int_equal(run_len("\xff\xfe\x00\xd8\x31\x00", 6), 0);	     /* half a pair */
+	assert_int_equal(run_len("\xff\xfe\x3d\xd8\x00\xde\x31\x00", 8), 0); /* a whole one */
+	assert_int_equal(stats.damaged_n, 0);
 }
 
 static void test_bad_input(void **state)
@@ -571,7 +624,8 @@ int main(void)
 		cmocka_unit_test(test_languages),     cmocka_unit_test(test_certainty),
 		cmocka_unit_test(test_hashes),	      cmocka_unit_test(test_schemes),
 		cmocka_unit_test(test_disguises),     cmocka_unit_test(test_broken),
-		cmocka_unit_test(test_lookalikes),    cmocka_unit_test(test_secret),
+		cmocka_unit_test(test_lookalikes),    cmocka_unit_test(test_more_lookalikes),
+		cmocka_unit_test(test_full_list),     cmocka_unit_test(test_secret),
 		cmocka_unit_test(test_ordinary_text), cmocka_unit_test(test_vectors_in_noise),
 		cmocka_unit_test(test_list_in_noise), cmocka_unit_test(test_random),
 		cmocka_unit_test(test_random_bytes),  cmocka_unit_test(test_utf16),
