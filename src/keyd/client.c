@@ -137,13 +137,22 @@ int keyd_public(struct keyd *k, struct keyd_key *keys, size_t max, struct err *e
 	return (int)have;
 }
 
+/* The order of vault.c: in force for the shorter time, then made later, then the number. */
+static bool acts_before(const struct keyd_key *a, const struct keyd_key *b)
+{
+	if (a->not_before_s != b->not_before_s)
+		return a->not_before_s > b->not_before_s;
+	if (a->created_s != b->created_s)
+		return a->created_s > b->created_s;
+	return a->number > b->number;
+}
+
 const struct keyd_key *keyd_find(const struct keyd_key *keys, size_t n, enum keyd_kind kind)
 {
 	const struct keyd_key *best = NULL;
 	for (size_t i = 0; i < n; i++)
 		if (keys[i].kind == kind && keys[i].state == KEYD_CURRENT &&
-		    (!best || keys[i].not_before_s > best->not_before_s ||
-		     (keys[i].not_before_s == best->not_before_s && keys[i].number > best->number)))
+		    (!best || acts_before(&keys[i], best)))
 			best = &keys[i];
 	return best;
 }

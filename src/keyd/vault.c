@@ -133,7 +133,7 @@ static bool valid_at(const struct vault_key *key, int64_t now_s)
 	return key->pub.not_before_s <= now_s && now_s < key->pub.not_after_s;
 }
 
-/* Of two valid keys the one in force for the shorter time acts; of a rotation within one second the number decides. */
+/* Of two valid keys the one in force for the shorter time acts, then the one made later. */
 static bool acts_before(const struct vault_key *a, const struct vault_key *b)
 {
 	if (a->pub.not_before_s != b->pub.not_before_s)
@@ -182,6 +182,15 @@ static void random_number(const struct vault *v, uint64_t *ret)
 	while (!*ret || vault_by_number(v, *ret));
 }
 
+/* Of two keys that came into force in one second the one made later acts, so no two of a kind are made at the same time. */
+static int64_t created_at(const struct vault *v, enum keyd_kind kind, int64_t now_s)
+{
+	for (size_t i = 0; i < v->keys_n; i++)
+		if (v->keys[i].pub.kind == kind && v->keys[i].pub.created_s >= now_s)
+			now_s = v->keys[i].pub.created_s + 1;
+	return now_s;
+}
+
 static int make_key(struct vault *v, const struct kind_row *row, int64_t now_s,
 		    int64_t not_before_s, struct err *e)
 {
@@ -190,7 +199,7 @@ static int make_key(struct vault *v, const struct kind_row *row, int64_t now_s,
 			       KEYD_KEYS_MAX);
 	struct vault_key *key = &v->keys[v->keys_n];
 	*key = (struct vault_key){.pub = {.kind = row->kind,
-					  .created_s = now_s,
+					  .created_s = created_at(v, row->kind, now_s),
 					  .not_before_s = not_before_s,
 					  .not_after_s = not_before_s + row->life_s}};
 	random_number(v, &key->pub.number);

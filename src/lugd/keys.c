@@ -8,7 +8,11 @@
 #include "wire/note.h"
 #include <limits.h>
 
-enum { EPOCH_S = 7 * 86400 };
+enum {
+	EPOCH_S = 7 * 86400,
+	SAME_KIND_MAX =
+		3, /* keys of one kind in a node note: current, next, and the one before for what is under way */
+};
 
 static void on_died(void *ctx, const char *how)
 {
@@ -243,6 +247,15 @@ static int compare_keys(const void *a, const void *b)
 	return x->number < y->number ? -1 : x->number > y->number;
 }
 
+/* How many of the same kind stand behind it in that order. */
+static size_t newer_n(const struct keyd_key *keys, size_t n, size_t i)
+{
+	size_t k = i + 1;
+	while (k < n && keys[k].kind == keys[i].kind)
+		k++;
+	return k - i - 1;
+}
+
 int lugd_own_keys(struct lugd *d, struct directory_node *ret, struct err *e)
 {
 	_cleanup_(freep) struct keyd_key *keys = NULL;
@@ -255,7 +268,9 @@ int lugd_own_keys(struct lugd *d, struct directory_node *ret, struct err *e)
 		return r;
 	qsort(keys, n, sizeof(*keys), compare_keys);
 	for (size_t i = 0; i < n; i++) {
-		r = keys[i].state == KEYD_PAST ? 0 : own_key(&keys[i], node);
+		r = keys[i].state == KEYD_PAST || newer_n(keys, n, i) >= SAME_KIND_MAX
+			    ? 0
+			    : own_key(&keys[i], node);
 		if (r < 0)
 			return err_set(
 				e, r, keys[i].name,
@@ -265,7 +280,7 @@ int lugd_own_keys(struct lugd *d, struct directory_node *ret, struct err *e)
 	return 0;
 }
 
-static json_t *key_json(const struct keyd_key *key)
+static json_t *key_json(const struct keyd_key *key, bool acts)
 {
 	static const char *const states[] = {"", "current", "next", "past"};
 	char from[TIME_TEXT_MAX], until[TIME_TEXT_MAX], vkey[NOTE_VKEY_MAX + 1] = "";
@@ -274,8 +289,9 @@ static json_t *key_json(const struct keyd_key *key)
 	    note_verifier_init(&v, key->name, key->pub) >= 0)
 		note_verifier_text(&v, vkey);
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "kind", keyd_kind_name(key->kind),
-			 "name", key->name, "state", states[key->state], "from",
-			 time_utc(key->not_before_s, from), "until",
+			 "name", key->name, "state",
+			 key->state == KEYD_CURRENT && !acts ? "superseded" : states[key->state],
+			 "from", time_utc(key->not_before_s, from), "until",
 			 time_utc(key->not_after_s, until), "verifier", vkey);
 }
 
@@ -288,7 +304,9 @@ json_t *keys_json(struct lugd *d, struct err *e)
 		return NULL;
 	qsort(keys, n, sizeof(*keys), compare_keys);
 	for (size_t i = 0; i < n; i++)
-		if (json_array_append_new(list, key_json(&keys[i])) < 0)
+		if (json_array_append_new(
+			    list,
+			    key_json(&keys[i], &keys[i] == keyd_find(keys, n, keys[i].kind))) < 0)
 			return NULL;
 	return TAKE_PTR(list);
 }

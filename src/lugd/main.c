@@ -105,6 +105,24 @@ static int options_parse(int argc, char **argv, struct options *o)
 
 /* ---- documents ---- */
 
+/* The manual pages of which the tables are the middle. */
+static const char conf_head[] =
+	"lugdunum.conf(5)\n\n# NAME\n\nlugdunum.conf - configuration of a node\n\n# DESCRIPTION\n\n"
+	"Lines of the form *name = value*. Blanks around both are ignored, a line that begins with # is a comment, each\n"
+	"setting stands once. lugd(8) refuses to start with a setting that it does not know or whose value does not fit,\n"
+	"and says line, setting and remedy. *lug init* writes a file with every setting as a comment.\n\n"
+	"lugd reads the file again on SIGHUP, on *lug reload* and on POST /v1/reload.\n\n# SETTINGS\n\n";
+static const char conf_tail[] = "# SEE ALSO\n\nlugd(8), lug-keyd(8), lug(1)\n";
+static const char api_head[] =
+	"lugdunum-api(7)\n\n# NAME\n\nlugdunum-api - the HTTP API of a node\n\n# DESCRIPTION\n\n"
+	"People's programs call over the UNIX socket of the node, where the system user that calls stands for an officer.\n"
+	"Where one user stands for several (shared_uid), the header *Lugdunum-Officer* names the one who acts. Bodies and\n"
+	"answers are JSON. Other nodes call over TLS 1.3 with both certificates pinned; those routes are marked.\n\n"
+	"An error is *{\"error\": {\"code\", \"field\", \"message\", \"remedy\"}}* with a fitting HTTP status. A route that is\n"
+	"audited as view, search or export answers only after the look was recorded.\n\n# ROUTES\n\n";
+static const char api_tail[] =
+	"# SEE ALSO\n\nlugd(8), lug(1). GET /v1/openapi.json gives the same as OpenAPI 3.1.\n";
+
 static int print_json(json_t *j)
 {
 	char *text = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
@@ -128,11 +146,15 @@ static int print_document(const char *what)
 		return print_json(route_openapi(routes, n, API_PEER));
 	if (!strcmp(what, "conf"))
 		conf_print(NULL, &b);
-	else if (!strcmp(what, "conf-man"))
+	else if (!strcmp(what, "conf-man")) {
+		buf_str(&b, conf_head);
 		conf_print_man(&b);
-	else if (!strcmp(what, "api-man"))
+		buf_str(&b, conf_tail);
+	} else if (!strcmp(what, "api-man")) {
+		buf_str(&b, api_head);
 		route_print_man(routes, n, &b);
-	else
+		buf_str(&b, api_tail);
+	} else
 		return fputs(usage, stderr), -ERR_INVAL;
 	return buf_err(&b) < 0 || fputs(buf_cstr(&b), stdout) < 0 ? -ERR_IO : 0;
 }

@@ -135,12 +135,15 @@ static void test_vault_rotate(void **state)
 	_cleanup_(vault_closep) struct vault *v = vault_ready();
 	const struct vault_key *key;
 	uint64_t old = vault_current(v, KEYD_LOG, NOW)->pub.number;
-	assert_int_equal(vault_rotate(v, KEYD_LOG, NOW + 1, &key, &e), 0);
-	assert_true(key->pub.number != old);
-	assert_true(vault_current(v, KEYD_LOG, NOW + 1)->pub.number == key->pub.number);
+	for (int i = 0; i < 4; i++) { /* also within one second */
+		assert_int_equal(vault_rotate(v, KEYD_LOG, NOW, &key, &e), 0);
+		assert_true(key->pub.number != old);
+		assert_true(vault_current(v, KEYD_LOG, NOW)->pub.number == key->pub.number);
+		old = key->pub.number;
+	}
 	assert_int_equal(vault_rotate(v, KEYD_EPOCH, NOW, &key, &e), -ERR_INVAL);
 	assert_int_equal(vault_rotate(v, (enum keyd_kind)77, NOW, &key, &e), -ERR_INVAL);
-	while (vault_n(v) < KEYD_KEYS_MAX)
+	while (vault_n(v) < KEYD_KEYS_MAX) /* and no more than fit */
 		assert_int_equal(vault_rotate(v, KEYD_NODE, NOW, &key, &e), 0);
 	assert_int_equal(vault_rotate(v, KEYD_NODE, NOW, &key, &e), -ERR_QUOTA);
 }
