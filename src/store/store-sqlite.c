@@ -104,15 +104,20 @@ static int ask_i64(struct store *s, const char *sql, int64_t *ret, struct err *e
 	return r == SQLITE_OK ? 0 : fail(s, sql, e);
 }
 
+/* The first column of the first row, as text; each of the questions asked has an answer. */
 static int ask_text(struct store *s, const char *sql, char *out, size_t out_max, struct err *e)
 {
 	sqlite3_stmt *q = NULL;
 	int r = sqlite3_prepare_v2(s->conn, sql, -1, &q, NULL);
-	*out = 0;
+	const char *text = NULL;
 	if (r == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW)
-		(void)snprintf(out, out_max, "%s", (const char *)sqlite3_column_text(q, 0));
+		text = (const char *)sqlite3_column_text(q, 0);
+	(void)snprintf(out, out_max, "%s", text ? text : "");
+	bool answered = text != NULL;
 	r = sqlite3_finalize(q);
-	return r == SQLITE_OK ? 0 : fail(s, sql, e);
+	if (r != SQLITE_OK)
+		return fail(s, sql, e);
+	return answered ? 0 : err_set(e, ERR_NOMEM, s->where, NULL);
 }
 
 /* Refuse other people's databases; mark an empty one as ours. */

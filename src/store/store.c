@@ -36,9 +36,12 @@ int store_open(const char *where, const struct store_options *o, struct store **
 	if (r < 0)
 		return r;
 	_cleanup_(store_closep) struct store *s = calloc(1, sizeof(*s));
-	if (!s || !(s->where = strdup(where)))
+	if (!s)
 		return err_set(e, ERR_NOMEM, where, NULL);
 	s->engine = engine;
+	s->where = strdup(where);
+	if (!s->where)
+		return err_set(e, ERR_NOMEM, where, NULL);
 	s->read_only = o && o->read_only;
 	r = engine->open(s, o ? o : &defaults, e);
 	if (r < 0)
