@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "conf/conf-int.h"
 
-enum { CONF_LINE_MAX = CONF_TEXT_MAX + 128, CONF_ROWS_MAX = 64 };
+enum { CONF_LINE_MAX = CONF_TEXT_MAX + 128, CONF_ROWS_MAX = 64, NAME_SHOWN_MAX = 32 };
 
 static const struct conf_row rows[] = {
 #define CONF(name, kind, min, max, def, unit, reload, secret, doc) \
@@ -188,8 +188,9 @@ static int parse_line(const struct place *at, const char *s, size_t len, struct 
 	const struct conf_row *row = row_find(key, key_len);
 	if (!row)
 		return err_set(e, ERR_FIELD_UNKNOWN, NULL,
-			       "%s:%u: no setting of that name; lugdunum.conf(5) lists them",
-			       at->file, at->line);
+			       "%s:%u: no setting is called \"%.*s\"; lugdunum.conf(5) lists them",
+			       at->file, at->line,
+			       (int)(key_len < NAME_SHOWN_MAX ? key_len : NAME_SHOWN_MAX), key);
 	uint64_t bit = UINT64_C(1) << (row - rows);
 	if (*seen & bit)
 		return fail(at, row, ERR_DUPLICATE, e, "is set twice; keep one of the lines");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * GnuTLS side of the identity. The key is imported as callbacks, so that handshakes ask the signer; the peer's certificate is
- * checked inside the handshake, which therefore fails, with an alert, for anybody who is not a pinned peer. */
+ * checked inside the handshake, which therefore fails for anybody who is not a pinned peer. */
 #include "crypto/crypto.h"
 #include "http/identity-int.h"
 #include "http/tls-int.h"

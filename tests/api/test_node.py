@@ -99,7 +99,7 @@ def test_stop_while_called(node):
 
 
 @pytest.mark.parametrize("change, says", [
-    (lambda t: t + "colour = blue\n", "no setting of that name"),
+    (lambda t: t + "colour = blue\n", "no setting is called \"colour\""),
     (lambda t: t.replace("listen = 127.0.0.1:0", "listen = nowhere"), "listen: must be address:port"),
     (lambda t: t.replace("node = it.rome", "#node = it.rome"), "node is missing"),
     (lambda t: t.replace("listen = 127.0.0.1:0", "listen = 192.0.2.1:1"), "Cannot listen on 192.0.2.1:1"),

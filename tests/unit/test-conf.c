@@ -59,7 +59,8 @@ static const struct bad {
 	 "x.conf:3: key_check_s: must be from 60 to 86400 s"},
 	{"node = a\nkey_check_s = -5\n", ERR_INVAL, "must be a whole number"},
 	{"node = a\nkey_check_s = 060\n", ERR_INVAL, "must be a whole number"},
-	{"node = a\ncolour = blue\n", ERR_FIELD_UNKNOWN, "x.conf:2: no setting of that name"},
+	{"node = a\ncolour = blue\n", ERR_FIELD_UNKNOWN,
+	 "x.conf:2: no setting is called \"colour\""},
 	{"node = a\ndata = /x\x01y\n", ERR_FORMAT, "not clean UTF-8"},
 	{"node = a\nsocket_group = abcdefghijabcdefghijabcdefghijabc\n", ERR_RANGE, "too long"},
 };
