@@ -15,18 +15,14 @@ static uint32_t log_uniform(struct prng *r, uint32_t max)
 	return v > max ? max : v;
 }
 
-uint32_t life_draw(struct gen *g, uint64_t value)
+uint32_t life_draw(struct gen *g)
 {
-	/* About one output in twelve is never spent, since transactions have fewer inputs than outputs. These are the small
-	 * ones, and none when coins are scarce, or the economy would run dry. The rest live as follows. */
-	bool scarce = g->coin_n < g->opt.transactions / g->opt.blocks * 30;
-	if (!scarce && prng_chance(&g->rng, 1, value < SMALL_SAT ? 5 : 400))
-		return 0;
 	uint64_t d = prng_below(&g->rng, 100);
 	if (d < 80)
 		return log_uniform(&g->rng, DAY - 1);
-	return d < 95 ? DAY + log_uniform(&g->rng, MONTH - DAY)
-		      : MONTH + log_uniform(&g->rng, LONG);
+	if (d < 95)
+		return DAY + log_uniform(&g->rng, MONTH - DAY);
+	return d < 97 ? MONTH + log_uniform(&g->rng, LONG) : 0;
 }
 
 static void wheel_in(struct gen *g, uint32_t i)

@@ -19,7 +19,6 @@ enum {
 	MATURITY = 100,
 	HALVING = 150, /* blocks, as on regtest */
 	DUST_SAT = 546,
-	SMALL_SAT = 1000000, /* below, coins are often forgotten */
 	RECENT_MAX = 4,
 	SET_MAX = 8, /* thefts followed at once */
 	NAME_MAX_LEN = 32,
@@ -165,8 +164,8 @@ uint32_t coin_add(struct gen *g, const struct coin *c);
 void coin_remove(struct gen *g, uint32_t i);
 /** coin_due - put off (or forward) when a coin is due */
 void coin_due(struct gen *g, uint32_t i, uint32_t height);
-/** life_draw - blocks that an output of some value lives: 80 % under a day, 15 % under a month; 0 for ever */
-uint32_t life_draw(struct gen *g, uint64_t value);
+/** life_draw - blocks that an output lives: 80 % under a day, 15 % under a month; 0 for ever */
+uint32_t life_draw(struct gen *g);
 
 /* tx.c: one transaction, from coins to bytes */
 void tx_begin(struct gen *g, const char *what);

@@ -191,8 +191,7 @@ void owners_make(struct gen *g)
 		WALLETS_MIN = 60,
 		WALLETS_MAX = 50000
 	};
-	/* As many as keep a few coins each at this rate of spending. */
-	uint64_t wallets = g->opt.transactions / g->opt.blocks * 25;
+	uint64_t wallets = g->opt.transactions / 20;
 	g->wallet_n = wallets < WALLETS_MIN   ? WALLETS_MIN
 		      : wallets > WALLETS_MAX ? WALLETS_MAX
 					      : (uint32_t)wallets;

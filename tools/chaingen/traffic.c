@@ -116,16 +116,10 @@ static void pay_out(struct gen *g, uint32_t payer, uint32_t n, bool change_reuse
 		tx_pay(g, NOBODY, payee_data(g), 0);
 }
 
-/* More of an owner's coins, not only the youngest, which stand first in the list. */
 static void take_more(struct gen *g, uint32_t owner, uint32_t n)
 {
-	enum { DEEP = 12 };
-	while (n-- && g->owners[owner].coins != NO_COIN) {
-		uint32_t i = g->owners[owner].coins;
-		for (uint64_t k = prng_below(&g->rng, DEEP); k && g->coins[i].next != NO_COIN; k--)
-			i = g->coins[i].next;
-		tx_take(g, i);
-	}
+	while (n-- && g->owners[owner].coins != NO_COIN)
+		tx_take(g, g->owners[owner].coins);
 }
 
 static void spend_wallet(struct gen *g, uint32_t coin, uint32_t owner)
@@ -161,11 +155,7 @@ static void spend_exchange(struct gen *g, uint32_t coin, uint32_t owner)
 static void spend_miner(struct gen *g, uint32_t coin)
 {
 	uint64_t value = g->coins[coin].value;
-	/* Pools pay many members; in a chain of small blocks that would drown everything else, but at the beginning. */
-	uint32_t each_block = (uint32_t)(g->opt.transactions / g->opt.blocks);
-	uint32_t most =
-		g->coin_n < 20 * each_block || each_block > 1800 ? 180 : 1 + each_block / 10;
-	uint32_t n = (most < 180 ? 2 : 20) + (uint32_t)prng_below(&g->rng, most);
+	uint32_t n = 20 + (uint32_t)prng_below(&g->rng, 180);
 	tx_begin(g, "payout");
 	tx_take(g, coin);
 	uint64_t fee = fee_draw(g, 1, n), each = 0;
@@ -306,22 +296,19 @@ static uint32_t coin_pick(struct gen *g)
 	return NO_COIN;
 }
 
-/* What was due and not spent comes first in the next block; of more than two blocks' worth the small ones are lost for
- * ever, so that lives stay about as they were drawn. */
-static void put_off(struct gen *g, uint32_t target)
+/* What was due and not spent is put off for another life, or forgotten for ever. */
+static void put_off(struct gen *g)
 {
-	uint32_t room = target * 2 + 50;
 	for (uint32_t i; (i = g->wheel[g->height]) != NO_COIN;) {
-		bool keep = g->coins[i].coinbase || g->owners[g->coins[i].owner].kind == SCRIPTED ||
-			    room;
-		room -= room > 0;
-		if (keep) {
-			coin_due(g, i, g->height + 1);
-			continue;
+		uint32_t life = life_draw(g);
+		if (!life && !g->coins[i].coinbase &&
+		    g->owners[g->coins[i].owner].kind != SCRIPTED) {
+			truth_end_coin(g, &g->coins[i]);
+			free(g->coins[i].taint);
+			coin_remove(g, i);
+		} else {
+			coin_due(g, i, g->height + (life ? life : 1));
 		}
-		truth_end_coin(g, &g->coins[i]);
-		free(g->coins[i].taint);
-		coin_remove(g, i);
 	}
 }
 
@@ -336,5 +323,5 @@ void traffic_block(struct gen *g, uint32_t target)
 			break;
 		spend(g, coin);
 	}
-	put_off(g, target);
+	put_off(g);
 }

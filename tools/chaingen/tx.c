@@ -209,7 +209,7 @@ static void out_to_coin(struct gen *g, struct draft *t, uint32_t i, struct taint
 	if (!o->keep && (o->owner == NOBODY || o->value <= DUST_SAT))
 		life = 0;
 	else if (!o->keep && !life)
-		life = life_draw(g, o->value);
+		life = life_draw(g);
 	if (!life && !o->keep) {
 		truth_end_coin(g, &c);
 		free(taint);

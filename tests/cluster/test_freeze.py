@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A FLASH FREEZE between two real nodes, and the same one with every process killed at every step."""
+import os
+import signal
+import time
+
+import pytest
+
+from cluster import LugError, wait_for
+from flow import Freeze, send_to_r2_ms
+
+BROKEN = {"pipe", "connrefused", "noent", "timedout"}  # what a person sees whose node dies under the call
+
+
+def test_from_draft_to_answered(cluster, capsys):
+    times = []
+    for n in range(3):
+        f = Freeze(cluster, f"flow-{n}")
+        f.play("new")
+        times.append(send_to_r2_ms(cluster, f))
+        f.play("ack", "ack-seen", "accept", "answer", "answer-seen")
+        f.check_end()
+    with capsys.disabled():
+        print(f"\nFLASH from approval to R2, seen by the sender: {', '.join(f'{t:.0f}' for t in times)} ms")
+    assert min(times) < 5000
+
+
+def kill_keyd(node):
+    before = node.status()["keyd"]
+    os.kill(before["pid"], signal.SIGKILL)
+    return before
+
+
+def strike(node, process):
+    if process == "lugd":
+        node.kill()
+    else:
+        os.kill(node.keyd_pid, signal.SIGKILL)
+
+
+def recover(node, process, key):
+    """What an administrator does: verify what the crash left, start it again."""
+    if process == "lugd":
+        assert node.verify_audit(key)["signature_checked"]
+        node.start()
+    else:
+        node.keyd_pid = wait_for("lug-keyd runs again", lambda: new_keyd(node))
+
+
+def new_keyd(node):
+    pid = node.status()["keyd"]["pid"]
+    return pid if pid != node.keyd_pid else 0
+
+
+def outcome_of(end):
+    try:
+        end()
+        return "done"
+    except LugError as e:
+        return e.code
+
+
+@pytest.mark.parametrize("side", ["it", "fr"])
+@pytest.mark.parametrize("process", ["lugd", "lug-keyd"])
+@pytest.mark.parametrize("step", Freeze.STEPS)
+def test_kill_at_each_step(cluster, step, process, side):
+    node, f = cluster.nodes[side], Freeze(cluster, f"kill-{step}-{process}-{side}")
+    key, at = node.log_key(), Freeze.STEPS.index(step)
+    f.play(*Freeze.STEPS[:at]) if at else None
+    if step in Freeze.OWN:
+        end = f.begin(step)
+        time.sleep(0.002 * (1 + at + 3 * (side == "it")))  # another moment of the call in each case
+        strike(node, process)
+        result = outcome_of(end)
+        recover(node, process, key)
+        assert result == "done" or result in BROKEN, result
+        there = f.again(step)
+        assert there or result != "done", f"{step} was reported as done and is lost"
+    else:
+        strike(node, process)
+        recover(node, process, key)
+    f.play(*Freeze.STEPS[at:] if step not in Freeze.OWN else Freeze.STEPS[at + 1:])
+    f.check_end()
+
+
+def test_audit_logs_verify_offline_after_all_of_it(cluster):
+    for node in cluster.nodes.values():
+        key, entries = node.log_key(), node.status()["audit"]["entries"]
+        events = [e["audit"] for r in node.requests() for e in node.show(r["id"])["events"]]
+        assert len(events) == len(set(events))
+        assert node.stop() == 0
+        report = node.verify_audit(key)
+        assert report["signature_checked"] and int(report["entries"]) >= entries > max(events)
+        node.start()
