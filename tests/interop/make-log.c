@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Makes an audit log for the interoperability tests: make-log DIR KEY SIZE... grows it to each size and keeps the checkpoint of
- * that size as DIR/checkpoint.SIZE. KEY is the byte that fills the seed. Prints the verifier key. */
+ * that size as DIR/checkpoint.SIZE. KEY is the byte that fills the seed. The store is the file named by STORE, or in memory.
+ * Prints the verifier key. */
 #include "audit/audit.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -59,7 +60,8 @@ static int make(const char *dir, char **sizes, int n, struct audit_key *key, str
 {
 	_cleanup_(store_closep) struct store *s = NULL;
 	_cleanup_(audit_log_closep) struct audit_log *log = NULL;
-	int r = store_open(":memory:", NULL, &s, e);
+	const char *where = getenv("STORE");
+	int r = store_open(where ? where : ":memory:", NULL, &s, e);
 	if (r == 0)
 		r = store_migrate(s, audit_schema(), 1700000000, e);
 	if (r >= 0)

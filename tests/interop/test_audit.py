@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Our audit log as Go's sumdb/tlog sees it, and every way to tamper with it: both verifiers must refuse."""
 import base64
+import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -197,3 +199,53 @@ def test_forked_log_is_seen_from_an_old_checkpoint(logcheck, made, tmp_path):
     signed = ok([BUILD / "tests" / "interop-tool", "sign", "it.example/audit", seed.hex()], text.encode())
     (tmp_path / "kept").write_bytes(signed)
     assert logcheck("log", fork, vkey, tmp_path / "kept").returncode == 1
+
+
+@pytest.fixture
+def with_store(tmp_path):
+    """A log with its store in a file: (folder, store, verifier key)."""
+    folder, store = tmp_path / "audit", tmp_path / "store"
+    r = subprocess.run([BUILD / "tests" / "make-log", folder, "7", "100", "300"], env=dict(os.environ, STORE=str(store)),
+                       capture_output=True, timeout=60)
+    assert r.returncode == 0, r.stderr.decode()
+    return folder, store, r.stdout.decode().strip()
+
+
+def test_export_opens_the_commitments(with_store):
+    folder, store, _ = with_store
+    lines = [json.loads(s) for s in ok([LUG, "audit", "export", "--log", folder, "--store", store, "--from", "250",
+                                       "--to", "2023-11-14T22:18:00Z"]).splitlines()]
+    assert [line["seq"] for line in lines] == [str(n) for n in range(250, 281)]
+    for line in lines:
+        commitment = hashlib.sha256(bytes.fromhex(line["salt"]) + line["event"].encode()).digest()
+        assert base64.b64decode(line["commit"]) == commitment
+        assert json.loads(line["event"])["who"] == "officer.7"
+    bare = ok([LUG, "audit", "export", "--log", folder]).decode()
+    assert len(bare.splitlines()) == 300 and "officer" not in bare
+    r = run([LUG, "audit", "export", "--log", folder, "--from", "yesterday"])
+    assert r.returncode == 2 and b"neither the number" in r.stderr
+
+
+def test_scrub_finds_changed_rows(with_store):
+    import sqlite3
+    folder, store, _ = with_store
+    assert b"300 entries" in ok([LUG, "audit", "scrub", "--log", folder, "--store", store])
+    db = sqlite3.connect(store)
+    db.execute("UPDATE audit_event SET event = replace(event, 'officer.7', 'officer.8') WHERE seq = 42")
+    db.commit()
+    db.close()
+    r = run([LUG, "audit", "scrub", "--log", folder, "--store", store])
+    assert r.returncode == 1 and b"event of audit entry 42" in r.stderr
+
+
+def test_adopt_after_a_restore(with_store, tmp_path):
+    folder, store, vkey = with_store
+    old = tmp_path / "old"
+    spare = tmp_path / "spare"
+    r = subprocess.run([BUILD / "tests" / "make-log", spare, "7", "100"], env=dict(os.environ, STORE=str(old)), timeout=60)
+    assert r.returncode == 0
+    r = run([LUG, "audit", "scrub", "--log", folder, "--store", old])
+    assert r.returncode == 1 and b"entry 100 is missing" in r.stderr
+    assert b"200 entries copied" in ok([LUG, "audit", "adopt", "--log", folder, "--store", old, "--key", vkey])
+    ok([LUG, "audit", "scrub", "--log", folder, "--store", old])
+    assert b"0 entries copied" in ok([LUG, "audit", "adopt", "--log", folder, "--store", old, "--key", vkey])
