@@ -22,6 +22,7 @@
 #define SEGWIT "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"
 #define TAPROOT "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0"
 #define CASH "qpm2qsznhks23z7629mms6s4cwef74vcwvy22gdx6a"
+#define CASH_FULL "bitcoincash:qpm2qsznhks23z7629mms6s4cwef74vcwvy22gdx6a"
 #define EVM "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 #define EVM_LOWER "0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed"
 #define TXID "f4184fc596403b9d638783cf57adfe4c75c605f6356fbc91338530e9831e9e16"
@@ -349,7 +350,7 @@ static void test_full_list(void **state)
 	static const char *const list[] = {P2PKH,
 					   SEGWIT,
 					   CASH,
-					   "bitcoincash:" CASH,
+					   CASH_FULL,
 					   EVM,
 					   "5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
 					   TXID,
