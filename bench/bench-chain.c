@@ -77,7 +77,7 @@ static struct buf block;
 
 static void put_tx(struct prng *r, bool coinbase)
 {
-	static uint8_t bytes[8][256], scripts[4][34];
+	static uint8_t bytes[8][256], scripts[4][ADDRESS_SCRIPT_MAX];
 	static const uint8_t zero[32];
 	struct txin ins[8];
 	struct txout outs[4];

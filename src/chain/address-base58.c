@@ -203,6 +203,15 @@ static int classify(const char *s, size_t s_len, const uint8_t *raw, size_t len,
 	return 0;
 }
 
+bool address_base58_holds(const char *s, size_t len)
+{
+	uint8_t raw[RAW_MAX];
+	size_t n;
+	bool script = false;
+	return len >= TEXT_MIN && len <= SHORT_MAX && short_decode(s, len, raw, &n) == 0 &&
+	       n == ADDRESS_LEN && nets_of(raw[0], &script) && checksum_holds(raw, n);
+}
+
 int address_parse_base58(const char *s, size_t len, struct address_info *ret, struct err *e)
 {
 	uint8_t raw[RAW_MAX];

@@ -14,6 +14,9 @@ int address_parse_cash(const char *s, size_t len, struct address_info *ret,
 int address_parse_evm(const char *s, size_t len, struct address_info *ret,
 		      struct err *e) WARN_UNUSED;
 
+/* Could this be a valid base58 address of ours? Only the checksum of what is accepted is certain; made for thousands of trials. */
+bool address_base58_holds(const char *s, size_t len);
+
 /* Does it begin with the bech32 prefix of a network of ours, any case? */
 bool address_has_hrp(const char *s, size_t len);
 /* 40 hex digits of an account, with the case that EIP-55 gives them. */

@@ -29,8 +29,9 @@ static void attempt(struct search *q, enum address_edit edit, size_t position, c
 		    char right)
 {
 	struct address_info info;
-	if (q->n >= q->max || address_parse(q->text, q->len, &info, NULL) < 0 ||
-	    info.check == ADDRESS_CHECK_NONE)
+	if (q->n >= q->max || (q->alphabet == base58_set && !address_base58_holds(q->text, q->len)))
+		return;
+	if (address_parse(q->text, q->len, &info, NULL) < 0 || info.check == ADDRESS_CHECK_NONE)
 		return;
 	for (int i = 0; i < q->n; i++)
 		if (strcmp(q->guesses[i].info.text, info.text) == 0)
