@@ -264,7 +264,7 @@ static int event_delivery(struct requests *q, const struct exchange_delivery *d,
 	if (d->state != EXCHANGE_ACCEPTED || ev.event != EVENT_CLARIFIED ||
 	    strcmp(ev.re, row.paused_by) != 0 || !d->stored_s)
 		return 0;
-	r = clock_resume(q->s, row.id, d->stored_s, true, e);
+	r = clock_resume(q->s, row.id, d->stored_s, CLOCK_FINAL, e);
 	return r < 0 ? r : row_due(q, row.id, e);
 }
 

@@ -24,7 +24,7 @@ static const struct store_migration steps[] = {
 		"CREATE INDEX request_event_by_message ON request_event (message);"
 		"CREATE TABLE request_clock (request TEXT NOT NULL REFERENCES request (id), kind BIGINT NOT NULL, "
 		"started_at BIGINT NOT NULL, due_at BIGINT NOT NULL, local_at BIGINT NOT NULL, next_at BIGINT NOT NULL, "
-		"paused_at BIGINT NOT NULL, paused_first BIGINT NOT NULL, stood BIGINT NOT NULL, done_at BIGINT NOT NULL, "
+		"paused_at BIGINT NOT NULL, paused_first BIGINT NOT NULL, stood BIGINT NOT NULL, guess BIGINT NOT NULL, done_at BIGINT NOT NULL, "
 		"level BIGINT NOT NULL, PRIMARY KEY (request, kind));"
 		"CREATE INDEX request_clock_by_next ON request_clock (next_at);"
 		"CREATE TABLE request_approval (request TEXT PRIMARY KEY REFERENCES request (id), hash BYTEA NOT NULL, "

@@ -2,9 +2,11 @@
  * One step of one request: the table says whether and where to, an effect per event says what else it does.
  *
  * Invariants: 1. nothing here runs outside of the caller's write transaction; 2. a step that the table refuses has changed
- * nothing; 3. a step that leaves the state as it was because the two sides crossed is recorded, and has no effect; 4. clocks
+ * nothing; 3. a step that leaves the state as it was because the two sides crossed is recorded, and has no effect, but for an
+ * answer to a closed request, which says what is held now; 4. clocks
  * are ended by the time of the side that made the step, so that both nodes compute the same. */
 #include "base/time.h"
+#include "crypto/crypto.h"
 #include "exchange/directory.h"
 #include "exchange/request-int.h"
 #include <assert.h>
@@ -137,6 +139,7 @@ static int effect_send(struct requests *q, struct request_row *row, const struct
 	_cleanup_(request_doc_done) struct request_doc d = {0};
 	_cleanup_(freep) char *body = NULL;
 	int64_t expires = act->at_s + request_class_row(row->class)->life_s;
+	uint8_t hash32[32];
 	int r = row_doc(q, row->id, &d, e);
 
 	if (r < 0)
@@ -148,6 +151,11 @@ static int effect_send(struct requests *q, struct request_row *row, const struct
 	body = json_text(d.json);
 	if (!body)
 		return err_set(e, ERR_NOMEM, NULL, NULL);
+	sha256(body, strlen(body), hash32);
+	if (memcmp(hash32, row->hash32, sizeof(hash32)) !=
+	    0) /* what is sent is what was approved */
+		return err_set(e, ERR_CORRUPT, "request",
+			       "the content of %s is not what its hash says", row->id);
 	r = request_part_post(q, &d, row->peer, act->officer, REQUEST_MEDIA_TYPE, body,
 			      strlen(body), expires, row->message16, e);
 	if (r < 0)
@@ -205,12 +213,14 @@ static int effect_ack(struct requests *q, struct request_row *row, const struct 
 	return clock_done(q->s, row->id, CLOCK_ACK, act->at_s, e);
 }
 
-/* Leaving CLARIFICATION by any way but the reply lets the clock go on at the time of that step. */
+/* A step of the requested side ends the pause, if a reply has not done so before. */
 static int effect_decide(struct requests *q, struct request_row *row, const struct request_act *act,
 			 struct err *e)
 {
+	int r = clock_resume(q->s, row->id, act->at_s, CLOCK_FINAL, e);
+
 	row->question[0] = '\0';
-	return clock_resume(q->s, row->id, act->at_s, false, e);
+	return r < 0 ? r : clock_done(q->s, row->id, CLOCK_PAUSE, act->at_s, e);
 }
 
 static int effect_clarify(struct requests *q, struct request_row *row,
@@ -239,7 +249,7 @@ static int effect_clarified(struct requests *q, struct request_row *row,
 	row->question[0] = '\0';
 	if (strcmp(row->paused_by, act->doc->re) != 0)
 		return 0;
-	r = clock_resume(q->s, row->id, at, true, e);
+	r = clock_resume(q->s, row->id, at, act->arrived ? CLOCK_FINAL : CLOCK_GUESS, e);
 	return r < 0 ? r : clock_done(q->s, row->id, CLOCK_PAUSE, at, e);
 }
 
@@ -248,9 +258,15 @@ static int effect_first_answer(struct requests *q, struct request_row *row,
 {
 	int r = effect_decide(q, row, act, e);
 
-	if (r < 0 || (r = clock_done(q->s, row->id, CLOCK_PAUSE, act->at_s, e)) < 0)
-		return r;
-	return clock_done(q->s, row->id, CLOCK_ANSWER, act->at_s, e);
+	return r < 0 ? r : clock_done(q->s, row->id, CLOCK_ANSWER, act->at_s, e);
+}
+
+static int effect_refuse(struct requests *q, struct request_row *row, const struct request_act *act,
+			 struct err *e)
+{
+	int r = effect_decide(q, row, act, e);
+
+	return r < 0 ? r : effect_end(q, row, act, e);
 }
 
 /* From the measure's effect to its legal end; for PRESERVE without an outcome, the term asked for. 0 when there is no end. */
@@ -300,6 +316,19 @@ static int effect_answer(struct requests *q, struct request_row *row, const stru
 	return clock_done(q->s, row->id, CLOCK_TERM, act->at_s, e);
 }
 
+/* A measure outlives its request: its reminders go on behind the end. */
+static int effect_close(struct requests *q, struct request_row *row, const struct request_act *act,
+			struct err *e)
+{
+	int r = 0;
+
+	row->question[0] = '\0';
+	for (unsigned k = 0; r >= 0 && k < CLOCK_KINDS; k++)
+		if (k != CLOCK_TERM)
+			r = clock_done(q->s, row->id, k, act->at_s, e);
+	return r;
+}
+
 static effect *const effects[EVENT_N] = {
 	[EVENT_SUBMIT] = effect_submit,
 	[EVENT_SEND] = effect_send,
@@ -315,11 +344,11 @@ static effect *const effects[EVENT_N] = {
 	[EVENT_CLARIFY] = effect_clarify,
 	[EVENT_CLARIFIED] = effect_clarified,
 	[EVENT_TRANSFER] = effect_decide,
-	[EVENT_REFUSE] = effect_end,
+	[EVENT_REFUSE] = effect_refuse,
 	[EVENT_INTERIM] = effect_first_answer,
 	[EVENT_ANSWER] = effect_answer,
 	[EVENT_WITHDRAW] = effect_end,
-	[EVENT_CLOSE] = effect_end,
+	[EVENT_CLOSE] = effect_close,
 	[EVENT_EXPIRE] = effect_end,
 };
 
@@ -429,7 +458,7 @@ int request_apply(struct requests *q, struct request_row *row, const struct requ
 		return err_set(e, r, "state", "%s is not possible in state %s", v->text,
 			       request_state_row(from)->text);
 	crossed = to == from && act->event != EVENT_INTERIM &&
-		  (act->event != EVENT_ANSWER || from != STATE_ANSWERED);
+		  (act->event != EVENT_ANSWER || (from != STATE_ANSWERED && from != STATE_CLOSED));
 	row->state = to;
 	if (!crossed && (r = effects[act->event](q, row, act, e)) < 0)
 		return r;

@@ -297,7 +297,7 @@ static int find_id(struct requests *q, const char *id, char out[static REQUEST_I
 			       "must be a request's id, or at least its first %d characters",
 			       ID_PREFIX_MIN);
 	snprintf(from, sizeof(from), "%s", id);
-	snprintf(to, sizeof(to), "%s~", id);
+	snprintf(to, sizeof(to), "%sg", id); /* behind every hex digit */
 	r = store_first(q->s, "SELECT id FROM request WHERE id >= ? AND id < ? ORDER BY id LIMIT 2",
 			VALS(val_text(from), val_text(to)), &rows, e);
 	if (r <= 0)

@@ -111,27 +111,40 @@ static void test_clock_rows(void **state)
 	assert_string_equal(clock_kind_name(CLOCK_TERM), "term");
 }
 
+static int64_t answer_due(struct store *s)
+{
+	struct clock_row c;
+
+	assert_int_equal(clock_get(s, "r", CLOCK_ANSWER, &c, NULL), 1);
+	assert_true(c.done_s || c.paused_s || c.next_s == c.due_s);
+	return c.due_s;
+}
+
 static void test_clock_pause(void **state)
 {
 	_cleanup_(store_closep) struct store *s = open_store();
-	struct clock_row c;
 
 	assert_int_equal(clock_start(s, "r", CLOCK_ANSWER, 1000, 29800, 0, 28800, NULL), 0);
-	assert_int_equal(clock_resume(s, "r", 1500, true, NULL), 0); /* never paused: nothing */
+	assert_int_equal(clock_resume(s, "r", 1500, CLOCK_FINAL, NULL),
+			 0); /* never paused: nothing */
 	assert_int_equal(clock_pause(s, "r", 2000, NULL), 0);
 	assert_int_equal(clock_pause(s, "r", 3000, NULL), 0); /* stands already */
-	assert_int_equal(clock_resume(s, "r", 5000, false, NULL), 0);
-	assert_int_equal(clock_get(s, "r", CLOCK_ANSWER, &c, NULL), 1);
-	assert_int_equal(c.due_s, 29800 + 3000);
-	assert_int_equal(c.next_s, 29800 + 3000);
-	assert_int_equal(clock_resume(s, "r", 9000, false, NULL), 0); /* runs: left */
-	assert_int_equal(clock_resume(s, "r", 4990, true, NULL), 0);  /* better known end */
-	assert_int_equal(clock_get(s, "r", CLOCK_ANSWER, &c, NULL), 1);
-	assert_int_equal(c.due_s, 29800 + 2990);
-	assert_int_equal(clock_resume(s, "r", 2000 + 3 * CLOCK_PAUSE_S, true, NULL),
+	assert_int_equal(answer_due(s), 29800);
+	assert_int_equal(clock_resume(s, "r", 5000, CLOCK_GUESS, NULL), 0);
+	assert_int_equal(answer_due(s), 29800 + 3000);
+	assert_int_equal(clock_resume(s, "r", 4000, CLOCK_GUESS, NULL), 0); /* one guess */
+	assert_int_equal(answer_due(s), 29800 + 3000);
+	assert_int_equal(clock_resume(s, "r", 2000 + 3 * CLOCK_PAUSE_S, CLOCK_FINAL, NULL),
 			 0); /* at most a day */
-	assert_int_equal(clock_get(s, "r", CLOCK_ANSWER, &c, NULL), 1);
-	assert_int_equal(c.due_s, 29800 + CLOCK_PAUSE_S);
+	assert_int_equal(answer_due(s), 29800 + CLOCK_PAUSE_S);
+	assert_int_equal(clock_resume(s, "r", 4990, CLOCK_FINAL, NULL),
+			 0); /* the earlier end counts */
+	assert_int_equal(answer_due(s), 29800 + 2990);
+	assert_int_equal(clock_resume(s, "r", 9000, CLOCK_FINAL, NULL), 0);
+	assert_int_equal(answer_due(s), 29800 + 2990);
+	assert_int_equal(clock_done(s, "r", CLOCK_ANSWER, 9100, NULL), 0);
+	assert_int_equal(clock_resume(s, "r", 2010, CLOCK_FINAL, NULL), 0); /* heard of late */
+	assert_int_equal(answer_due(s), 29800 + 10);
 }
 
 static void test_four_eyes(void **state)
@@ -382,6 +395,7 @@ static void test_term_reminders(void **state)
 	world_settle(w);
 	assert_int_equal(w->n[IT].rings[RING_REMINDER], 1);
 	assert_int_equal(w->n[FR].rings[RING_REMINDER], 1);
+	act(w, IT, id, EVENT_CLOSE, NULL); /* the measure goes on */
 	world_pass(w, 30000);
 	world_settle(w);
 	assert_int_equal(w->n[IT].rings[RING_REMINDER], 2);

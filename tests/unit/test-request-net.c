@@ -75,6 +75,34 @@ static void test_freeze_flash(void **state)
 		assert_true(json_is_integer(json_object_get(json_array_get(events, i), "audit")));
 }
 
+/* Both nodes hold the same bytes; what was changed behind the approval is not sent. */
+static void test_content_is_what_was_approved(void **state)
+{
+	struct world *w = *state;
+	_cleanup_(json_decrefp) json_t *here = NULL;
+	_cleanup_(json_decrefp) json_t *there = NULL;
+	struct err e = {0};
+	char id[37], hash[65];
+
+	sent(w, "FREEZE", "FLASH", id);
+	here = show(w, IT, id);
+	there = show(w, FR, id);
+	assert_string_equal(text_at(here, "content_sha256"), text_at(there, "content_sha256"));
+	assert_true(
+		json_equal(json_object_get(here, "request"), json_object_get(there, "request")));
+	draft(w, "FREEZE", "FLASH", id);
+	hash_of(w, id, hash);
+	assert_int_equal(submit(w, &anna, id, &e), 0);
+	assert_int_equal(
+		store_exec(
+			w->net.node[IT].store,
+			"UPDATE request SET body = REPLACE(body, 'i fatti', 'no facts') WHERE id = ?",
+			VALS(val_text(id)), &e),
+		1);
+	assert_int_equal(approve(w, &bruno, id, hash, &e), -ERR_CORRUPT);
+	state_is(w, IT, id, "APPROVAL");
+}
+
 /* "requested" is filled in from the request, and kept exact. */
 static void test_outcome_travels(void **state)
 {
@@ -778,6 +806,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_freeze_flash),
+		TEST(test_content_is_what_was_approved),
 		TEST(test_outcome_travels),
 		TEST(test_held_above_requested),
 		TEST(test_no_second_person_needed),
