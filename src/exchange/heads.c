@@ -386,11 +386,13 @@ int heads_outcome(struct exchange *x, struct peer *p, unsigned status, const voi
 	size_t frame_len;
 	int r = status == 200 ? frame_next(&c, &frame, &frame_len) : -ERR_OFFLINE;
 	int64_t sent_wall_ms = s->wall_ms;
-	if (r > 0) {
-		slot_done(s, exchange_mono(x) + EXCHANGE_HEADS_MS);
-		r = heads_take(x, p, frame, frame_len, true, e);
+	if (r <= 0) { /* no head in it, be it an empty reply */
+		slot_failed(x, p, SLOT_HEADS);
+		return 0;
 	}
-	if (r <= 0 && r != 0)
+	slot_done(s, exchange_mono(x) + EXCHANGE_HEADS_MS);
+	r = heads_take(x, p, frame, frame_len, true, e);
+	if (r < 0)
 		slot_failed(x, p, SLOT_HEADS);
 	else if (head_open(x, p, frame, frame_len, &h, NULL) == 0)
 		measure(x, p, h.time_ms - (sent_wall_ms + x->env->wall_ms(x->env->ctx)) / 2);

@@ -359,7 +359,8 @@ static int take_body(struct exchange *x, struct peer *p, const void *body, size_
 			return 0;
 		}
 		r = take_nested(x, p, parcel, &in, e);
-		memcpy(refused16, parcel->outer.id16, 16);
+		if (r < 0) /* one that cannot be read has no id */
+			memcpy(refused16, parcel->outer.id16, 16);
 		if (r >= 0)
 			memcpy(taken[(*n)++].id16, parcel->outer.id16, 16);
 	}

@@ -237,28 +237,26 @@ static int refusal_open(struct exchange *x, struct peer *p, const void *bytes, s
 	return r;
 }
 
-/* Returns the code of the refusal, or of what is wrong with it. */
+/* ret_code: that of the refusal, or of what is wrong with it. Returns what failed here: the peer's "io" is not ours. */
 static int take_refusal(struct exchange *x, struct peer *p, enum lane lane, const void *bytes,
-			size_t len, struct err *e)
+			size_t len, int *ret_code, struct err *e)
 {
 	struct stream_refusal f;
 	uint8_t id16[16];
-	int r = refusal_open(x, p, bytes, len, &f, NULL);
-	if (r < 0)
-		return r;
-	int code = exchange_code(f.code);
+	*ret_code = refusal_open(x, p, bytes, len, &f, NULL);
+	if (*ret_code < 0)
+		return 0;
+	int code = *ret_code = exchange_code(f.code);
 	if (code == -ERR_KEY_UNKNOWN || code == -ERR_KEY_EXPIRED || code == -ERR_MEMBER_UNKNOWN)
 		p->slot[SLOT_NOTES].due_ms = 0; /* the peer lacks a note of ours */
 	if (code == -ERR_GAP || code == -ERR_STALE || code == -ERR_STREAM_STOPPED)
 		p->slot[SLOT_HEADS].due_ms = 0;
 	if (exchange_temporary(code))
-		return code;
-	r = refused_id(x, p, lane, &f, id16, e);
+		return 0;
+	int r = refused_id(x, p, lane, &f, id16, e);
 	if (r > 0)
 		r = outbox_fail(x, p->name, id16, code, true, e);
-	if (r >= 0)
-		r = heads_reset(x, p, "refused", e);
-	return r < 0 ? r : code;
+	return r < 0 ? r : heads_reset(x, p, "refused", e);
 }
 
 static int take_frame(struct exchange *x, struct peer *p, enum lane lane, const void *frame,
@@ -274,11 +272,20 @@ static int take_frame(struct exchange *x, struct peer *p, enum lane lane, const 
 	}
 	if (note_is(&n, STREAM_TYPE_HEAD))
 		return heads_take(x, p, frame, len, false, e) == -ERR_IO ? -ERR_IO : 0;
-	if (note_is(&n, STREAM_TYPE_REFUSAL)) {
-		*code = take_refusal(x, p, lane, frame, len, e);
-		return *code == -ERR_IO ? -ERR_IO : 0;
-	}
+	if (note_is(&n, STREAM_TYPE_REFUSAL))
+		return take_refusal(x, p, lane, frame, len, code, e);
 	return 0;
+}
+
+/* Is the first of what was in flight still to be sent? Then no receipt was about it, whatever else the peer repeats. */
+static int first_waits(struct exchange *x, const struct peer *p, enum lane lane, struct err *e)
+{
+	const struct slot *s = &p->slot[lane];
+	STORE_ROWS(rows);
+	return store_first(
+		x->s,
+		"SELECT seq FROM exchange_out WHERE peer = ? AND epoch = ? AND seq = ? AND settled = 0",
+		VALS(val_text(p->name), val_u64(s->epoch), val_u64(s->first_seq)), &rows, e);
 }
 
 static int take_reply(struct exchange *x, struct peer *p, enum lane lane, const void *reply,
@@ -291,6 +298,10 @@ static int take_reply(struct exchange *x, struct peer *p, enum lane lane, const 
 	int r = store_begin(x->s, STORE_WRITE, &txn, e);
 	while (r >= 0 && (r = frame_next(&c, &frame, &frame_len)) > 0)
 		r = take_frame(x, p, lane, frame, frame_len, code, progress, e);
+	if (r >= 0 && *progress) {
+		r = first_waits(x, p, lane, e);
+		*progress = r == 0;
+	}
 	if (r >= 0)
 		r = count_try(x, p, lane, *code, e);
 	return r < 0 ? r : store_commit(&txn, e);

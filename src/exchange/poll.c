@@ -125,6 +125,7 @@ static int outcome(struct exchange *x, struct peer *p, size_t slot, unsigned sta
 int exchange_sent(struct exchange *x, uint64_t send_id, unsigned status, const void *reply,
 		  size_t len, struct err *e)
 {
+	exchange_peer(x, x->node); /* refreshes the list, which must not move below */
 	for (size_t i = 0; i < x->peers_n; i++) {
 		struct peer *p = &x->peers[i];
 		for (size_t s = 0; s < SLOTS; s++) {

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A peer with good keys and bad intentions: replies and bodies that no honest node would make. */
+#include "exchange/exchange-int.h"
+#include "nodes.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const char *const names[] = {"fr", "it", "jp"};
+enum { FR, IT, JP };
+
+static int setup(void **state)
+{
+	struct nodes *w = malloc(sizeof(*w));
+	nodes_init(w, names, 3, 11);
+	nodes_start(w);
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	nodes_done(*state);
+	free(*state);
+	return 0;
+}
+
+/* ---- mail that is not carried, but answered by the test ---- */
+
+static struct nodes_mail *mail_of(struct nodes *w, size_t from, size_t to, enum exchange_kind kind)
+{
+	for (size_t i = 0; i < w->mail_n; i++)
+		if (w->mail[i].from == from && w->mail[i].to == to && w->mail[i].kind == kind)
+			return &w->mail[i];
+	return NULL;
+}
+
+static void mail_drop(struct nodes *w)
+{
+	for (size_t i = 0; i < w->mail_n; i++)
+		buf_done(&w->mail[i].body);
+	w->mail_n = 0;
+}
+
+/* Italy's parcels to France as they are on the wire, after both have met. */
+static struct nodes_mail *parcels_of(struct nodes *w, uint8_t id16[static 16])
+{
+	nodes_run(w);
+	assert_int_equal(node_post(&w->node[IT], EXCHANGE_FLASH, "hold it", id16, NULL, "fr", NULL),
+			 0);
+	assert_int_equal(exchange_poll(w->node[IT].x, NULL), 0);
+	struct nodes_mail *m = mail_of(w, IT, FR, EXCHANGE_PARCELS);
+	assert_non_null(m);
+	return m;
+}
+
+static void put_refusal(const struct node *by, const char *to, int64_t now_s, const uint8_t *id16,
+			const char *code, struct buf *frames)
+{
+	struct buf note;
+	struct stream_refusal f = {.time_s = now_s};
+	buf_init(&note, NOTE_MAX);
+	snprintf(f.from, sizeof(f.from), "%s", by->name);
+	snprintf(f.to, sizeof(f.to), "%s", to);
+	snprintf(f.code, sizeof(f.code), "%s", code);
+	memcpy(f.id16, id16, 16);
+	assert_int_equal(stream_refusal_encode(&f, &note), 0);
+	assert_int_equal(note_sign_seed(&note, by->name, by->node32, NULL), 0);
+	frame_put(frames, note.p, note.len);
+	buf_done(&note);
+}
+
+/* ---- replies ---- */
+
+static void test_empty_reply(void **state)
+{
+	struct nodes *w = *state;
+	static const enum exchange_kind kinds[] = {EXCHANGE_HEADS, EXCHANGE_NOTES};
+	assert_int_equal(exchange_poll(w->node[IT].x, NULL), 0);
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		const struct nodes_mail *m = mail_of(w, IT, FR, kinds[i]);
+		assert_non_null(m);
+		assert_int_equal(exchange_sent(w->node[IT].x, m->send_id, 200, "", 0, NULL), 0);
+	}
+	mail_drop(w);
+	/* It counts as a failure: tried again after the first wait, and then all is well. */
+	w->now_ms += 2000;
+	nodes_run(w);
+	uint8_t id16[16];
+	assert_int_equal(node_post(&w->node[IT], EXCHANGE_FLASH, "hold it", id16, NULL, "fr", NULL),
+			 0);
+	nodes_run(w);
+	assert_int_equal(node_effects(&w->node[FR], "hold it"), 1);
+}
+
+/* A refusal with the code of a local failure must not undo the receipt that came before it in the same reply. */
+static void test_refusal_io(void **state)
+{
+	struct nodes *w = *state;
+	uint8_t id16[16];
+	struct buf reply;
+	struct exchange_delivery d;
+	const struct nodes_mail *m = parcels_of(w, id16);
+	buf_init(&reply, EXCHANGE_BODY_MAX);
+	assert_int_equal(exchange_receive(w->node[FR].x, "it", EXCHANGE_PARCELS, m->body.p,
+					  m->body.len, &reply, NULL),
+			 0);
+	put_refusal(&w->node[FR], "it", w->now_ms / 1000, id16, "io", &reply);
+	assert_int_equal(exchange_sent(w->node[IT].x, m->send_id, 200, reply.p, reply.len, NULL),
+			 0);
+	assert_int_equal(exchange_delivery(w->node[IT].x, id16, "fr", &d, NULL), 1);
+	assert_int_equal(d.state, EXCHANGE_ACCEPTED);
+	buf_done(&reply);
+	mail_drop(w);
+}
+
+/* The list of peers moves in memory when a member is added; the outcome of a send must not hold on to the old one. */
+static void test_refusal_while_members_change(void **state)
+{
+	struct nodes *w = *state;
+	uint8_t id16[16];
+	struct buf reply;
+	struct exchange_delivery d;
+	struct directory *dir = exchange_directory(w->node[IT].x);
+	nodes_sign_members(w, 1U << JP, 3);
+	assert_int_equal(directory_install(dir, NULL, w->members.p, w->members.len, NULL, NULL), 0);
+	const struct nodes_mail *m = parcels_of(w, id16);
+	nodes_sign_members(w, 0, 3);
+	assert_int_equal(directory_install(dir, NULL, w->members.p, w->members.len, NULL, NULL), 0);
+	buf_init(&reply, EXCHANGE_BODY_MAX);
+	put_refusal(&w->node[FR], "it", w->now_ms / 1000, id16, "denied", &reply);
+	assert_int_equal(exchange_sent(w->node[IT].x, m->send_id, 200, reply.p, reply.len, NULL),
+			 0);
+	assert_int_equal(exchange_delivery(w->node[IT].x, id16, "fr", &d, NULL), 1);
+	assert_int_equal(d.state, EXCHANGE_UNDELIVERED);
+	buf_done(&reply);
+	mail_drop(w);
+}
+
+/* An old receipt, shown again instead of a new one, is no progress: nothing is sent again before the back-off ends. */
+static void test_old_receipt(void **state)
+{
+	struct nodes *w = *state;
+	uint8_t old16[16], id16[16];
+	struct buf reply;
+	assert_int_equal(node_post(&w->node[IT], EXCHANGE_FLASH, "first", old16, NULL, "fr", NULL),
+			 0);
+	const struct nodes_mail *m = parcels_of(w, id16);
+	buf_init(&reply, EXCHANGE_BODY_MAX);
+	assert_int_equal(receipt_frames(w->node[FR].x, "it", old16, &reply, NULL), 0);
+	assert_true(reply.len > 0);
+	assert_int_equal(exchange_sent(w->node[IT].x, m->send_id, 200, reply.p, reply.len, NULL),
+			 0);
+	mail_drop(w);
+	assert_int_equal(exchange_poll(w->node[IT].x, NULL), 0);
+	assert_null(mail_of(w, IT, FR, EXCHANGE_PARCELS));
+	w->now_ms += 2000;
+	nodes_run(w);
+	assert_int_equal(node_effects(&w->node[FR], "hold it"), 1);
+	buf_done(&reply);
+}
+
+/* ---- bodies ---- */
+
+/* Of the first refusal among frames. */
+static void refusal_id(const struct buf *reply, struct stream_refusal *ret)
+{
+	struct cur c = cur_init(reply->p, reply->len);
+	const void *frame;
+	size_t len;
+	struct note n;
+	while (frame_next(&c, &frame, &len) > 0) {
+		assert_int_equal(note_parse(frame, len, &n, NULL), 0);
+		if (!note_is(&n, STREAM_TYPE_REFUSAL))
+			continue;
+		assert_int_equal(stream_refusal_decode(n.p, n.text_len, ret, NULL), 0);
+		return;
+	}
+	fail_msg("no refusal");
+}
+
+/* What cannot be read is refused without an id: with that of the parcel before it, which was stored, the sender would find
+ * nothing to give up and begin one epoch after the other. */
+static void test_unreadable_second(void **state)
+{
+	static const uint8_t none[16];
+	struct nodes *w = *state;
+	uint8_t id16[16];
+	struct buf reply;
+	struct stream_refusal f;
+	struct nodes_mail *m = parcels_of(w, id16);
+	buf_init(&reply, EXCHANGE_BODY_MAX);
+	buf_put(&m->body, "\0\0\0\5junk\n", 9);
+	assert_int_equal(exchange_receive(w->node[FR].x, "it", EXCHANGE_PARCELS, m->body.p,
+					  m->body.len, &reply, NULL),
+			 0);
+	refusal_id(&reply, &f);
+	assert_string_equal(f.code, "format");
+	assert_memory_equal(f.id16, none, 16);
+	assert_int_equal(node_effects(&w->node[FR], "hold it"), 1);
+	buf_done(&reply);
+	mail_drop(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_empty_reply, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refusal_io, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refusal_while_members_change, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_old_receipt, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unreadable_second, setup, teardown),
+	};
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
