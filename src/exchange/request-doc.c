@@ -20,6 +20,17 @@ static int64_t when(const json_t *o, const char *name)
 	return t;
 }
 
+/* Before the fields: those of a type that is not sent yet are not known here. */
+static int later_check(const json_t *j, struct err *e)
+{
+	const char *type = str(j, "type");
+	enum request_type t;
+
+	if (!type || request_type_parse(type, &t) < 0 || !(request_type_row(t)->flags & TYPE_LATER))
+		return 0;
+	return err_set(e, ERR_UNSUPPORTED, "type", "%s cannot be sent by this version", type);
+}
+
 static int version_check(const json_t *j, struct err *e)
 {
 	const json_t *v = json_object_get(j, "version");
@@ -77,9 +88,6 @@ static int rules_check(const struct request_doc *d, struct err *e)
 	const json_t *relation = json_object_get(d->json, "relation");
 	const json_t *handling = json_object_get(d->json, "handling");
 
-	if (t->flags & TYPE_LATER)
-		return err_set(e, ERR_UNSUPPORTED, "type", "%s cannot be sent by this version",
-			       t->text);
 	if (strcmp(d->from, d->to) == 0)
 		return err_set(e, ERR_INVAL, "to", "is the requesting node itself");
 	if (strcmp(str(relation, "kind"), "extension") == 0 && !str(relation, "of"))
@@ -123,8 +131,7 @@ int request_doc_check(json_t *j, const struct request_checks *checks, struct req
 
 	if (!d.warnings)
 		return err_set(e, ERR_NOMEM, NULL, NULL);
-	r = version_check(j, e);
-	if (r < 0)
+	if ((r = version_check(j, e)) < 0 || (r = later_check(j, e)) < 0)
 		return r;
 	r = request_fields_check(j, SUB_REQUEST, type && strcmp(type, "TEST") == 0, d.warnings, e);
 	if (r < 0)
