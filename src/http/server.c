@@ -18,6 +18,8 @@
 
 enum {
 	CONNECTION_MEMORY = 32 << 10, /* request line and headers */
+	PER_ADDRESS_DIVISOR = 4,      /* one address may have this part of the peers' connections */
+	PER_ADDRESS_MIN = 16,
 	LENGTH_DIGITS_MAX = 12,
 };
 
@@ -324,12 +326,15 @@ static size_t keep_escapes(void *cls, struct MHD_Connection *c, char *s)
 static int start(struct http_server *s, struct err *e)
 {
 	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
+	unsigned per_address = s->o.connections_max / PER_ADDRESS_DIVISOR;
 	struct MHD_OptionItem tls[] = {
 		{MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
 		{MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(uintptr_t)tls_server_retrieve},
+		{MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+		 per_address > PER_ADDRESS_MIN ? (intptr_t)per_address : PER_ADDRESS_MIN, NULL},
 		{MHD_OPTION_END, 0, NULL},
 	};
-	const struct MHD_OptionItem *extra = &tls[2];
+	const struct MHD_OptionItem *extra = &tls[3];
 	if (s->o.listener == API_PEER) {
 		flags |= MHD_USE_TLS;
 		extra = tls;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Handlers about the node itself: status, officers, keys, reload, backup, the API's own description. */
+ * Handlers about the node itself: officers, keys, reload, backup, the API's own description. */
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "base/time.h"
 #include "http/route.h"
 #include "lugd/lugd-int.h"
 
@@ -12,85 +11,6 @@ int api_openapi(struct api_call *c, struct err *e)
 	size_t n;
 	const struct api_route *routes = dispatch_routes(&n);
 	return api_reply(c, route_openapi(routes, n, API_PEOPLE), e);
-}
-
-/* ---- status ---- */
-
-static json_t *time_or_null(int64_t unix_s)
-{
-	char text[TIME_TEXT_MAX];
-	return unix_s ? json_string(time_utc(unix_s, text)) : json_null();
-}
-
-static const struct peer_state *state_of(const struct lugd *d, const char *name)
-{
-	static const struct peer_state never;
-	for (size_t i = 0; i < d->peer_states_n; i++)
-		if (!strcmp(d->peer_states[i].name, name))
-			return &d->peer_states[i];
-	return &never;
-}
-
-static json_t *peer_json(struct lugd *d, const struct directory_member *m)
-{
-	const struct directory_node *node =
-		directory_node(exchange_directory(d->exchange), m->name);
-	const struct peer_state *s = state_of(d, m->name);
-	return json_pack("{s:s, s:s, s:s, s:b, s:o, s:o, s:s, s:o, s:I, s:I}", "name", m->name,
-			 "country", m->country, "endpoint",
-			 node && node->endpoints_n ? node->endpoints[0] : "", "reachable",
-			 s->ok_s > 0 && s->ok_s >= s->failed_s, "answered", time_or_null(s->ok_s),
-			 "failed", time_or_null(s->failed_s), "why", s->why, "note_until",
-			 time_or_null(node ? node->until_s : 0), "sent", (json_int_t)s->sent_n,
-			 "failures", (json_int_t)s->failed_n);
-}
-
-static json_t *peers_json(struct lugd *d)
-{
-	const struct directory_members *members =
-		directory_members(exchange_directory(d->exchange));
-	_cleanup_(json_decrefp) json_t *list = json_array();
-	for (size_t i = 0; list && members && i < members->members_n; i++)
-		if (strcmp(members->members[i].name, lugd_node(d)) != 0 &&
-		    json_array_append_new(list, peer_json(d, &members->members[i])) < 0)
-			return NULL;
-	return TAKE_PTR(list);
-}
-
-static json_t *alarms_json(const struct lugd *d)
-{
-	_cleanup_(json_decrefp) json_t *list = json_array();
-	size_t n = d->alarms_n < ALARMS_MAX ? d->alarms_n : ALARMS_MAX;
-	for (size_t i = 0; list && i < n; i++) {
-		const struct alarm *a = &d->alarms[(d->alarms_n - 1 - i) % ALARMS_MAX];
-		if (json_array_append_new(list, json_pack("{s:o, s:b, s:s}", "time",
-							  time_or_null(a->time_s), "wake", a->wake,
-							  "text", a->text)) < 0)
-			return NULL;
-	}
-	return TAKE_PTR(list);
-}
-
-int api_status(struct api_call *c, struct err *e)
-{
-	struct lugd *d = lugd_of(c);
-	char now[TIME_TEXT_MAX];
-	json_t *keys = keys_json(d, e);
-	json_t *keyd = json_pack("{s:i, s:I, s:o?}", "pid", keyd_pid(d->keyd), "restarts",
-				 (json_int_t)keyd_restarts(d->keyd), "keys", keys);
-	return api_reply(
-		c,
-		json_pack(
-			"{s:s, s:s, s:s, s:I, s:i, s:s, s:i, s:s, s:o, s:o, s:o, s:o, s:{s:I}, s:b}",
-			"node", lugd_node(d), "version", LUG_VERSION, "time",
-			time_utc(time_now_ms() / 1000, now), "uptime_s",
-			(json_int_t)((time_mono_ms() - d->started_ms) / 1000), "pid", (int)getpid(),
-			"listen", d->conf.listen.text, "port", (int)d->port, "officer",
-			c->who.officer, "roles", officer_roles_json(c->who.roles), "keyd", keyd,
-			"peers", peers_json(d), "alarms", alarms_json(d), "audit", "entries",
-			(json_int_t)audit_log_size(d->audit), "shared_uid",
-			(int)d->conf.shared_uid.number),
-		e);
 }
 
 /* ---- officers ---- */

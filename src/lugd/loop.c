@@ -76,8 +76,11 @@ static void tick(struct lugd *d)
 	d->tick_due_ms = now_ms + TICK_MS;
 	if (audit_log_tick(d->audit, now_ms, &e) < 0)
 		log_broken("audit", "entries cannot be sealed: %s", e.message);
-	if (now_ms / TICK_MS % PINS_TICKS == 0 && pins_refresh(d, &e) < 0)
-		log_unusual("lugd", "pins cannot be taken over: %s", e.message);
+	if (now_ms / TICK_MS % PINS_TICKS == 0) {
+		if (pins_refresh(d, &e) < 0)
+			log_unusual("lugd", "pins cannot be taken over: %s", e.message);
+		own_note_check(d, false);
+	}
 	int rings = requests_poll(d->requests, &e);
 	if (rings < 0)
 		log_unusual("request", "clocks are put off: %s", e.message);
@@ -88,6 +91,7 @@ static void tick(struct lugd *d)
 	if (now_ms >= d->keys_due_ms) {
 		d->keys_due_ms = now_ms + d->conf.key_check_s.number * 1000;
 		keys_maintain(d);
+		own_note_check(d, true);
 	}
 }
 

@@ -63,6 +63,12 @@ struct peer_state {
 	uint64_t sent_n, failed_n;
 	char why[128];
 };
+enum own_note {
+	OWN_NOTE_NONE, /* not published yet */
+	OWN_NOTE_FINE,
+	OWN_NOTE_RENEW, /* within a week it expires or a key comes into force that it lacks */
+	OWN_NOTE_BROKEN,
+};
 struct flight {
 	uint64_t send_id; /* 0: free */
 	size_t peer;
@@ -99,6 +105,7 @@ struct lugd {
 	size_t alarms_n;			       /* ever raised */
 	int64_t started_ms;			       /* mono */
 	int64_t tick_due_ms, keys_due_ms, poll_due_ms; /* mono */
+	enum own_note own_note;			       /* as last looked at */
 	bool dirty; /* a call may have changed something: poll soon */
 	bool stop, reload;
 };
@@ -153,6 +160,13 @@ int officer_set(struct lugd *d, const struct officer *o, struct err *e) WARN_UNU
 /** officer_roles_json - the names of role bits as an array; officers_json - everybody. NULL when out of memory, or with e */
 json_t *officer_roles_json(uint32_t roles);
 json_t *officers_json(struct lugd *d, struct err *e);
+
+/* ---- own-note.c ---- */
+/** own_note_state - what is with the node note of this node; own_note_name - as a word
+ * own_note_check - raise an alarm when the state has changed, or (again) while it is broken */
+enum own_note own_note_state(struct lugd *d, int64_t now_s);
+const char *own_note_name(enum own_note state);
+void own_note_check(struct lugd *d, bool again);
 
 /* ---- dispatch.c ---- */
 /** dispatch_job - run one job to its answer and give it back */

@@ -26,6 +26,7 @@ def error(answer):
 def test_life(node):
     s = node.get("/v1/status")
     assert s["node"] == "it.rome" and s["officer"] == OFFICER and s["peers"] == [] and s["alarms"] == []
+    assert s["own_note"] == "none"
     assert {(k["kind"], k["state"]) for k in s["keyd"]["keys"]} == {
         ("node", "current"), ("evidence", "current"), ("log", "current"), ("tls", "current"), ("epoch", "current"), ("epoch", "next")}
     assert oct(os.stat(node.folder + "/lugd.sock").st_mode & 0o777) == "0o660"
