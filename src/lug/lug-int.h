@@ -29,6 +29,9 @@ extern const struct opt opts_common[], opts_node[];
 /** word_nearest - index of the word within edit distance 2 of s, nearest first; -1 if none */
 int word_nearest(const char *s, const char *const *words, int words_n);
 
+/** lug_json_printed - has this run given its JSON answer? Then an error behind it is told by the exit status alone */
+bool lug_json_printed(void);
+
 void help_all(const struct lug *l);
 void help_group(const struct lug *l, const char *group);
 void help_verb(const struct lug *l, const struct verb *v);

@@ -71,7 +71,8 @@ int args_choice(const struct args *a, const char *name, const char *const *words
 int lug_api(struct lug *l, const char *method, const char *path, json_t *body, json_t **ret_reply,
 	    struct err *e) WARN_UNUSED;
 
-/** lug_print_json - print a JSON value and a LF on stdout; steals the reference
+/** lug_print_json - print a JSON value and a LF on stdout; steals the reference. What a verb has printed is its answer: when it
+ * fails afterwards, only its exit status says so, since stdout holds one value
  * Returns: 0; -ERR_IO; -ERR_NOMEM when j is NULL */
 int lug_print_json(STEALS json_t *j, struct err *e) WARN_UNUSED;
 

@@ -20,6 +20,8 @@ const struct verb *const verbs[] = {
 
 static void print_error(const struct lug *l, const struct err *e)
 {
+	if (l->json && lug_json_printed())
+		return;
 	if (l->json) {
 		_cleanup_(json_decrefp) json_t *j = json_pack(
 			"{s:{s:s,s:s,s:s,s:s}}", "error", "code", err_name(e->code), "field",

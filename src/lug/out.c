@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What a person sees: colours, tables, progress bars, safe text. */
 #include "base/time.h"
-#include "lug/lug.h"
+#include "lug/lug-int.h"
 #include <limits.h>
 #include <stdarg.h>
 #include <wchar.h>
@@ -20,6 +20,13 @@ const char *color(const struct lug *l, enum color c)
 	return l->color ? codes[c] : "";
 }
 
+static bool json_is_printed; /* stdout holds the one value of this run */
+
+bool lug_json_printed(void)
+{
+	return json_is_printed;
+}
+
 int lug_print_json(json_t *j, struct err *e)
 {
 	_cleanup_(freep) char *text =
@@ -30,6 +37,7 @@ int lug_print_json(json_t *j, struct err *e)
 	if (puts(text) == EOF || fflush(stdout) == EOF)
 		return err_set(e, err_errno(errno), NULL, "cannot write the output: %s",
 			       strerror(errno));
+	json_is_printed = true;
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #include "crypto/crypto.h"
 #include "lugd/lugd-int.h"
 #include "wire/note.h"
+#include <sys/statvfs.h>
 
 static int64_t wall_ms(void *ctx)
 {
@@ -125,6 +126,14 @@ void env_sent(void *ctx, uint64_t id, unsigned status, const void *p, size_t len
 	d->dirty = true;
 }
 
+/* Space for the daemon's user; what cannot be asked is taken for plenty, since a write will say so anyway. */
+static uint64_t disk_free(void *ctx)
+{
+	const struct lugd *d = ctx;
+	struct statvfs st;
+	return statvfs(d->folder, &st) == 0 ? (uint64_t)st.f_bavail * st.f_frsize : UINT64_MAX;
+}
+
 /* ---- events ---- */
 
 static void event(void *ctx, const struct exchange_event *ev)
@@ -142,5 +151,6 @@ void env_init(struct lugd *d)
 				       .sign = sign,
 				       .unwrap = unwrap,
 				       .send = send_to,
-				       .event = event};
+				       .event = event,
+				       .disk_free = disk_free};
 }
