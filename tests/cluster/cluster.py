@@ -240,11 +240,13 @@ class Cluster:
 
     CAST = {"it": ("IT", "it"), "fr": ("FR", "fr")}  # name: country, language
 
-    def __init__(self, folder, cast=None):
+    def __init__(self, folder, cast=None, folders=None):
+        """folders: where a node shall live instead of in the cluster's folder."""
         self.cast = cast or self.CAST
         self.dir = str(folder)
         os.makedirs(os.path.join(self.dir, "offline"), mode=0o700, exist_ok=True)
-        self.nodes = {n: Node(n, os.path.join(self.dir, n), country) for n, (country, _) in self.cast.items()}
+        self.nodes = {n: Node(n, (folders or {}).get(n, os.path.join(self.dir, n)), country)
+                      for n, (country, _) in self.cast.items()}
         try:
             self._form()
         except BaseException as e:

@@ -10,16 +10,16 @@ import pytest
 from cluster import Cluster, wait_for
 from flow import Freeze, new_args
 
-live = {}
+live = []
 
 
 def make(request, **options):
     folder = tempfile.mkdtemp(prefix="lug-cluster.")
     made = Cluster(folder, **options)
-    live[request.node.nodeid] = made
+    live.append(made)
     failed_before = request.session.testsfailed
     yield made
-    del live[request.node.nodeid]
+    live.remove(made)
     made.close()
     if request.session.testsfailed == failed_before:
         shutil.rmtree(folder, ignore_errors=True)
@@ -44,7 +44,7 @@ def pytest_runtest_makereport(item, call):
     outcome = yield
     report = outcome.get_result()
     if report.failed:
-        for c in live.values():
+        for c in live:
             report.sections.append(("logs of the nodes", c.logs()))
 
 

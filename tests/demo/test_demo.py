@@ -54,7 +54,9 @@ def test_wrong_options_are_refused(tmp_path):
     r = demo("--crash", "many")
     assert r.returncode == 2 and json.loads(r.stdout)["error"]["code"] == "inval"
     r = demo("--real", str(tmp_path))
-    assert r.returncode == 1 and not json.loads(r.stdout)["ok"]  # no block file there: the step says so
+    report = json.loads(r.stdout)
+    assert r.returncode == 1 and not report["ok"]
+    assert "import the chain" in report["steps"][-1]["what"] and not report["steps"][-1]["ok"], report
 
 
 @pytest.fixture(scope="module")
