@@ -66,7 +66,7 @@ def test_every_transaction_of_the_truth_is_there(chain, ledger):
     rows = truth(chain, "transactions")
     random.seed(1)
     for row in random.sample(rows, 60):
-        tx = lug_json("tx", row["txid"], "--ledger", ledger)
+        tx = lug_json("tx", row["txid"], "--ledger", ledger, "--limit", 10000)
         assert tx["height"] == row["height"] and not tx["coinbase"]
         assert int(tx["fee"]) == sum(int(i["value"]) for i in tx["inputs"]) - sum(int(o["value"]) for o in tx["outputs"])
         for o in tx["outputs"]:
