@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -449,6 +450,44 @@ static void test_officer_limit(void **state)
 	draft(w, "TRACE", "URGENT", id);
 }
 
+/* The disk is full: a clear error, what was answered is there, what was not is not; with room again work goes on. */
+static void test_disk_full(void **state)
+{
+	struct world *w = *state;
+	struct store_options small = {.pages_max = 0};
+	char facts[20000];
+	struct stat st;
+	_cleanup_(json_decrefp) json_t *in = request_in("TRACE", "URGENT");
+	struct err e = {0};
+	char id[37] = "";
+	int64_t made = 0;
+	int r = 0;
+
+	desk_close(w, IT);
+	assert_int_equal(stat(w->n[IT].path, &st), 0);
+	memset(facts, 'x', sizeof(facts) - 1);
+	facts[sizeof(facts) - 1] = '\0';
+	json_object_set_new(in, "facts", json_string(facts));
+	small.pages_max = (uint32_t)(st.st_size / 4096) + 24;
+	assert_int_equal(node_open(&w->net.node[IT], w->n[IT].path, &small, &e), 0);
+	assert_int_equal(requests_open(w->net.node[IT].x, &w->n[IT].o, &w->n[IT].q, &e), 0);
+	while (r == 0 && made < REQUEST_OFFICER_HOUR) {
+		_cleanup_(json_decrefp) json_t *out = NULL;
+
+		r = request_draft(w->n[IT].q, &anna, in, &out, &e);
+		if (r == 0)
+			snprintf(id, sizeof(id), "%s", text_at(out, "id"));
+		made += r == 0;
+	}
+	assert_int_equal(r, -ERR_NOSPC);
+	assert_true(made > 0);
+	desk_restart(w, IT);
+	assert_int_equal(node_count(&w->net.node[IT], "SELECT COUNT(*) AS n FROM request"), made);
+	assert_int_equal(submit(w, &anna, id, &e), 0);
+	world_settle(w);
+	both_are(w, id, "DELIVERED");
+}
+
 static void test_peer_limit(void **state)
 {
 	struct world *w = *state;
@@ -827,6 +866,7 @@ int main(void)
 		TEST(test_unknown_member),
 		TEST(test_officer_limit),
 		TEST(test_peer_limit),
+		TEST(test_disk_full),
 		TEST(test_hostile_requests),
 		TEST(test_quarantine),
 		TEST(test_hostile_events),
