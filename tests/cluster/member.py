@@ -85,17 +85,20 @@ def frames(body):
 
 
 class Member:
-    def __init__(self, cluster, name, country="JP"):
+    def __init__(self, cluster, name, country="JP", join=True):
+        """join: let governance make it a member, and give its node note to all."""
         self.c, self.name = cluster, name
         self.node, self.evidence, self.epoch = Key(name), Key(f"{name}/evidence"), X25519PrivateKey.generate()
         self.seq, self.prev = 1, bytes(32)
         self._make_tls()
         identity = cluster.keygen(f"{name}.key", f"{name}/identity")
+        self.note = self.write_node_note()
+        if not join:
+            return
         members = cluster.path(f"members-with-{name}.note")
         cluster.members_note(members, "--previous", cluster.path("members.note"), "--member", f"{name},{country},police,{identity}")
-        note = self.write_node_note()
         for n in cluster.nodes.values():
-            n.lug("network", "install", members, note)
+            n.lug("network", "install", members, self.note)
 
     def _make_tls(self):
         self.tls = self.c.path(f"{self.name}-tls.key"), self.c.path(f"{self.name}-tls.pem")
