@@ -83,6 +83,34 @@ def test_kill_at_each_step(cluster, step, process, side):
     f.check_end()
 
 
+def written(node):
+    st = os.stat(os.path.join(node.dir, "store.db-wal"))
+    return st.st_size, st.st_mtime_ns
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+@pytest.mark.parametrize("step", list(Freeze.OWN))
+def test_kill_at_the_write(cluster, step, nth):
+    """The same at the worst moment: lugd of who makes the step, at the first or second write of the step to its store."""
+    node, f, at = cluster.nodes[Freeze.OWN[step]], Freeze(cluster, f"write-{step}-{nth}"), Freeze.STEPS.index(step)
+    key = node.log_key()
+    f.play(*Freeze.STEPS[:at]) if at else None
+    before = written(node)
+    end = f.begin(step)
+    until = time.monotonic() + 1
+    while nth and time.monotonic() < until:
+        if (now := written(node)) != before:
+            before, nth = now, nth - 1
+    node.kill()
+    result = outcome_of(end)
+    recover(node, "lugd", key)
+    assert result == "done" or result in BROKEN, result
+    there = f.again(step)
+    assert there or result != "done", f"{step} was reported as done and is lost"
+    f.play(*Freeze.STEPS[at + 1:])
+    f.check_end()
+
+
 def test_audit_logs_verify_offline_after_all_of_it(cluster):
     for node in cluster.nodes.values():
         key, entries = node.log_key(), node.status()["audit"]["entries"]
