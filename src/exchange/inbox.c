@@ -395,14 +395,17 @@ static int answer(struct exchange *x, struct peer *p, const struct taken *taken,
 		  struct buf *reply, struct err *e)
 {
 	bool waiting = false;
+	STORE_TXN(txn); /* one commit for all decisions; each is a transaction of its own inside */
 	int r = inbox_waits(x, p->name, taken, n, &waiting, e);
+	if (r >= 0)
+		r = store_begin(x->s, STORE_WRITE, &txn, e);
 	for (size_t i = 0; r >= 0 && i < n; i++) {
 		waiting = waiting || inbox_open(x, p->name, taken[i].id16, false, NULL) < 0;
 		r = receipt_frames(x, p->name, taken[i].id16, reply, e);
 	}
 	if (waiting && x->open_due_ms == EXCHANGE_NEVER)
 		x->open_due_ms = exchange_mono(x) + EXCHANGE_BACKOFF_MS;
-	return r;
+	return r < 0 ? r : store_commit(&txn, e);
 }
 
 /* FAULT(EARLY_RECEIPT): the receipts are on their way before they are durable. */
