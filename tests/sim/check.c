@@ -259,6 +259,7 @@ static void check_stopped(struct sim *s, size_t node)
 
 void check_end(struct sim *s)
 {
+	desk_check(s);
 	for (size_t i = 0; i < SIM_NODES; i++) {
 		check_restart(s, i);
 		check_all_effects(s, i);

@@ -7,6 +7,7 @@
  * everything fails, and healing, in which all must arrive in a bounded time. Time is virtual, cryptography is real. */
 #include "base/text.h"
 #include "exchange/fault.h"
+#include "exchange/request.h"
 #include "sim.h"
 #include <stdarg.h>
 #include <string.h>
@@ -130,6 +131,12 @@ static int send(struct nodes *w, struct node *from, const char *peer, enum excha
 
 /* ---- nodes ---- */
 
+static void close_node(struct sim *s, size_t i)
+{
+	node_close(&s->net.node[i]);
+	desk_close(s, i);
+}
+
 static void open_node(struct sim *s, size_t i)
 {
 	char vfs[16];
@@ -137,10 +144,12 @@ static void open_node(struct sim *s, size_t i)
 	snprintf(vfs, sizeof(vfs), "sim%zu", i);
 	const struct store_options o = {.vfs = vfs, .exclusive = true};
 	int r = node_open(&s->net.node[i], "store", &o, &e);
+	if (r >= 0)
+		r = desk_open(s, i);
 	if (r < 0 && !disk_dead(s->disks[i]))
 		sim_wrong(s, "%s does not open: %s", names[i], e.message);
 	if (r < 0)
-		node_close(&s->net.node[i]);
+		close_node(s, i);
 }
 
 /* After each call into a node: has its disk died under it? */
@@ -153,7 +162,7 @@ static void after(struct sim *s, size_t i)
 	}
 	trace(s, "crash", i, 0, NULL, 0);
 	s->crashes++;
-	node_close(&s->net.node[i]);
+	close_node(s, i);
 	disk_revive(s->disks[i]);
 	add(s, SIM_RESTART, s->chaos ? (int64_t)prng_below(&s->rng, 20000) : 1)->a = i;
 }
@@ -322,7 +331,11 @@ static void setup(struct sim *s, uint64_t seed)
 		if (s->net.node[i].x && node_install(&s->net.node[i], NULL) < 0)
 			sim_wrong(s, "the directory cannot be installed");
 	}
-	for (int i = 0; i < 36; i++)
+	for (size_t i = 0; i < SIM_NODES; i++)
+		add(s, SIM_WORK, (int64_t)prng_below(&s->rng, 20000))->a = i;
+	for (int i = 0; i < 6; i++)
+		add(s, SIM_DRAFT, (int64_t)prng_below(&s->rng, SIM_CHAOS_MS));
+	for (int i = 0; i < 24; i++)
 		add(s, SIM_POST, (int64_t)prng_below(&s->rng, SIM_CHAOS_MS));
 	for (int i = 0; i < 24; i++)
 		add(s, SIM_FAULT, (int64_t)prng_below(&s->rng, SIM_CHAOS_MS));
@@ -330,6 +343,8 @@ static void setup(struct sim *s, uint64_t seed)
 
 static void teardown(struct sim *s)
 {
+	for (size_t i = 0; i < SIM_NODES; i++)
+		close_node(s, i);
 	nodes_done(&s->net);
 	for (size_t i = 0; i < SIM_NODES; i++)
 		disk_free(s->disks[i]);
@@ -337,6 +352,13 @@ static void teardown(struct sim *s)
 		buf_done(&s->events[i].body);
 	free(s->events);
 	free(s->promises);
+}
+
+static void look(struct sim *s, size_t i)
+{
+	trace(s, "desk", i, 0, NULL, 0);
+	if (s->net.node[i].x)
+		after(s, i);
 }
 
 static void handle(struct sim *s, struct sim_event *ev)
@@ -362,6 +384,16 @@ static void handle(struct sim *s, struct sim_event *ev)
 		break;
 	case SIM_EASE:
 		ease(s, ev->a);
+		break;
+	case SIM_DRAFT:
+		desk_draft(s);
+		for (size_t i = 0; i < SIM_NODES; i++)
+			look(s, i);
+		break;
+	case SIM_WORK:
+		desk_work(s, ev->a);
+		look(s, ev->a);
+		add(s, SIM_WORK, 3000 + (int64_t)prng_below(&s->rng, 20000))->a = ev->a;
 		break;
 	}
 }
@@ -411,6 +443,7 @@ static void step(struct sim *s, int64_t end_ms)
 		buf_done(&ev.body);
 	} else {
 		(void)!exchange_poll(s->net.node[node].x, NULL);
+		(void)!requests_poll(s->desks[node], NULL);
 		after(s, node);
 	}
 }
@@ -435,11 +468,12 @@ static void run(struct sim *s)
 	run_until(s, start_ms + SIM_CHAOS_MS);
 	heal(s);
 	end_ms = s->net.now_ms + SIM_HEAL_MS;
-	while (!s->why[0] && s->net.now_ms < end_ms && !(all_up(s) && check_settled(s)))
+	while (!s->why[0] && s->net.now_ms < end_ms &&
+	       !(all_up(s) && check_settled(s) && desk_settled(s)))
 		run_until(s, s->net.now_ms + 5000);
 	if (s->why[0])
 		return;
-	if (!all_up(s) || !check_settled(s))
+	if (!all_up(s) || !check_settled(s) || !desk_settled(s))
 		sim_wrong(s, "not everything was delivered %d s after healing", SIM_HEAL_MS / 1000);
 	else
 		check_end(s);
@@ -448,7 +482,7 @@ static void run(struct sim *s)
 /* ---- seeds ---- */
 
 struct totals {
-	uint64_t bad, crashes, restarts, delivered, messages;
+	uint64_t bad, crashes, restarts, delivered, messages, answered;
 };
 
 /* One run of one seed: its event hash; false when something is wrong, which is printed. */
@@ -466,6 +500,7 @@ static bool run_seed(uint64_t seed, uint8_t hash32[static 32], struct totals *t,
 	t->restarts += s.restarts;
 	t->delivered += s.delivered;
 	t->messages += s.messages_n;
+	t->answered += s.answered;
 	teardown(&s);
 	return good;
 }
@@ -507,11 +542,12 @@ static int run_seeds(uint64_t from, uint64_t count, uint64_t jobs)
 		sum.messages += t[i].messages;
 		sum.delivered += t[i].delivered;
 		sum.crashes += t[i].crashes;
+		sum.answered += t[i].answered;
 	}
-	printf("%llu seeds from %llu, each twice: %llu bad; %llu messages, %llu deliveries, %llu crashes\n",
+	printf("%llu seeds from %llu, each twice: %llu bad; %llu messages, %llu deliveries, %llu requests answered, %llu crashes\n",
 	       (unsigned long long)count, (unsigned long long)from, (unsigned long long)sum.bad,
 	       (unsigned long long)sum.messages, (unsigned long long)sum.delivered,
-	       (unsigned long long)sum.crashes);
+	       (unsigned long long)sum.answered, (unsigned long long)sum.crashes);
 	return sum.bad || failed ? 1 : 0;
 }
 

@@ -13,6 +13,7 @@
 enum {
 	SIM_NODES = 3,
 	SIM_MESSAGES_MAX = 64,
+	SIM_REQUESTS_MAX = 16,
 	SIM_PROMISES_MAX = 4096,
 	SIM_EVENTS_MAX = 8192,
 	SIM_CHAOS_MS = 240000, /* faults end here */
@@ -28,7 +29,9 @@ enum sim_event_type {
 	SIM_FAULT,
 	SIM_RESTART,
 	SIM_UNCUT,
-	SIM_EASE
+	SIM_EASE,
+	SIM_DRAFT,
+	SIM_WORK
 };
 struct sim_event {
 	int64_t at_ms;
@@ -50,6 +53,11 @@ struct sim_message {
 	bool forged; /* sealed under a wrong evidence key: must have no effect */
 	uint8_t id16[16];
 };
+struct requests;
+struct sim_request {
+	size_t from, to;
+	char id[40];
+};
 struct sim_promise { /* an R1 that left a node */
 	size_t node, peer;
 	uint8_t id16[16];
@@ -69,11 +77,14 @@ struct sim {
 	bool tampered; /* some bytes were changed on the way: a message may then be refused for good */
 	struct sim_message messages[SIM_MESSAGES_MAX];
 	size_t messages_n;
+	struct requests *desks[SIM_NODES];
+	struct sim_request requests[SIM_REQUESTS_MAX];
+	size_t requests_n;
 	struct sim_promise *promises;
 	size_t promises_n;
 	int64_t audit_seq[SIM_NODES]; /* newest entry that was seen committed */
 	uint8_t audit_hash32[SIM_NODES][32];
-	unsigned crashes, restarts, delivered;
+	unsigned crashes, restarts, delivered, answered;
 	struct sha256 trace;
 	bool forge;	       /* the next signatures of evidence are made with another key */
 	char why[SIM_WHY_MAX]; /* empty: nothing wrong so far */
@@ -82,6 +93,16 @@ struct sim {
 
 /** sim_wrong - record the first thing that is wrong */
 void sim_wrong(struct sim *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- desk.c: officers and their requests ---- */
+int desk_open(struct sim *s, size_t i);
+void desk_close(struct sim *s, size_t i);
+/** desk_draft - somebody asks somebody something; desk_work - a node's officers do what is due
+ * desk_settled - is every request answered or refused? desk_check - do both nodes agree on each? */
+void desk_draft(struct sim *s);
+void desk_work(struct sim *s, size_t node);
+bool desk_settled(struct sim *s);
+void desk_check(struct sim *s);
 
 /* ---- check.c ---- */
 /** check_step - what must hold after each step of a node; check_restart - after it came back
