@@ -51,6 +51,7 @@ struct slot {
 	uint64_t send_id;	       /* 0: nothing is in flight */
 	int64_t due_ms, sent_ms;       /* mono */
 	int64_t wait_ms;	       /* back-off; 0: none */
+	bool unreached;		       /* the last try had no answer at all */
 	int64_t wall_ms;	       /* when it was sent, for the clocks' difference */
 	struct sent_receipt *receipts; /* SLOT_RECEIPTS: what is in flight */
 	size_t receipts_n;
@@ -120,7 +121,9 @@ int exchange_code(const char *name);
 bool exchange_temporary(int code);
 /** exchange_notes_changed - the directory has a new note: tell every peer now */
 void exchange_notes_changed(struct exchange *x);
-/** exchange_peer - the peer in memory; NULL if it is not a member or this node itself */
+/** exchange_refresh - take the list of peers over from the directory; no struct peer may be held
+ * exchange_peer - the peer in memory; NULL if it is not a member or this node itself */
+void exchange_refresh(struct exchange *x);
 struct peer *exchange_peer(struct exchange *x, const char *name);
 /** exchange_proof - keep two texts that contradict each other, in the open transaction */
 int exchange_proof(struct exchange *x, const char *peer, const char *kind, const void *held,

@@ -229,9 +229,11 @@ static void drop_peer(struct exchange *x, size_t i)
 	x->peers_n--;
 }
 
-/* Peers are the members but this node. Who stays keeps what is in flight. */
-static void refresh_peers(struct exchange *x)
+/* Peers are the members but this node. Who stays keeps what is in flight. Only where nobody holds a struct peer. */
+void exchange_refresh(struct exchange *x)
 {
+	if (!x->peers_stale)
+		return;
 	const struct directory_members *m = directory_members(x->dir);
 	if (!m)
 		return;
@@ -251,8 +253,6 @@ static void refresh_peers(struct exchange *x)
 
 struct peer *exchange_peer(struct exchange *x, const char *name)
 {
-	if (x->peers_stale)
-		refresh_peers(x);
 	for (size_t i = 0; i < x->peers_n; i++)
 		if (strcmp(x->peers[i].name, name) == 0)
 			return &x->peers[i];
@@ -277,14 +277,13 @@ void exchange_contact(struct exchange *x, const char *peer)
 	if (!p)
 		return;
 	p->contact_s = exchange_now_s(x);
+	/* Not what the peer answered with a failure: two nodes that fail each other would never rest. */
 	for (size_t i = 0; i < SLOTS; i++) {
-		if (p->slot[i].wait_ms) {
+		if (p->slot[i].wait_ms && p->slot[i].unreached) {
 			p->slot[i].wait_ms = 0;
 			p->slot[i].due_ms = 0;
 		}
 	}
-	if (!p->met)
-		p->slot[SLOT_HEADS].due_ms = 0;
 }
 
 /* ---- registration ---- */
@@ -335,6 +334,7 @@ static int unopened(struct exchange *x, const char *peer, int64_t *ret_n, int64_
 int exchange_admit(struct exchange *x, const char *peer, enum exchange_kind k, size_t len,
 		   int64_t *ret_retry_s, struct err *e)
 {
+	exchange_refresh(x);
 	struct peer *p = exchange_peer(x, peer);
 	int64_t now_ms = exchange_mono(x), n, bytes;
 	if (!p)
@@ -386,6 +386,7 @@ static int notes_receive(struct exchange *x, struct peer *p, const void *body, s
 int exchange_receive(struct exchange *x, const char *peer, enum exchange_kind k, const void *body,
 		     size_t len, struct buf *reply, struct err *e)
 {
+	exchange_refresh(x);
 	struct peer *p = exchange_peer(x, peer);
 	int r = 0;
 	if (!p)

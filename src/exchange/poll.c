@@ -41,6 +41,7 @@ void slot_send(struct exchange *x, struct peer *p, size_t slot, enum exchange_ki
 	uint64_t id = x->next_send_id++;
 	if (buf_err(body) < 0 ||
 	    x->env->send(x->env->ctx, p->name, kind, body->p, body->len, id, NULL) < 0) {
+		s->unreached = true;
 		slot_failed(x, p, slot);
 		return;
 	}
@@ -86,7 +87,7 @@ static int notes_outcome(struct exchange *x, struct peer *p, unsigned status, co
 	snprintf(name, sizeof(name), "%s", p->name);
 	int r = status == 200 ? directory_take_frames(x->dir, name, reply, len, &behind, &ahead, e)
 			      : -ERR_OFFLINE;
-	p = exchange_peer(x, name); /* a members note may have changed the list */
+	p = exchange_peer(x, name);
 	if (!p)
 		return 0;
 	if (r >= 0)
@@ -110,6 +111,7 @@ static int notes_outcome(struct exchange *x, struct peer *p, unsigned status, co
 static int outcome(struct exchange *x, struct peer *p, size_t slot, unsigned status,
 		   const void *reply, size_t len, struct err *e)
 {
+	p->slot[slot].unreached = status == 0;
 	switch (slot) {
 	case SLOT_RECEIPTS:
 		return receipt_outcome(x, p, status, reply, len, e);
@@ -125,7 +127,7 @@ static int outcome(struct exchange *x, struct peer *p, size_t slot, unsigned sta
 int exchange_sent(struct exchange *x, uint64_t send_id, unsigned status, const void *reply,
 		  size_t len, struct err *e)
 {
-	exchange_peer(x, x->node); /* refreshes the list, which must not move below */
+	exchange_refresh(x);
 	for (size_t i = 0; i < x->peers_n; i++) {
 		struct peer *p = &x->peers[i];
 		for (size_t s = 0; s < SLOTS; s++) {
@@ -221,7 +223,7 @@ static int poll_care(struct exchange *x, int64_t now_ms, struct err *e)
 int exchange_poll(struct exchange *x, struct err *e)
 {
 	int64_t now_ms = exchange_mono(x);
-	exchange_peer(x, x->node); /* refreshes the list */
+	exchange_refresh(x);
 	int r = poll_opening(x, now_ms, e);
 	int k = poll_care(x, now_ms, r < 0 ? NULL : e);
 	for (size_t i = 0; i < x->peers_n; i++) {

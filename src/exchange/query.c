@@ -260,7 +260,7 @@ static void peer_memory(struct exchange *x, const struct peer *q, struct exchang
 int exchange_peers(struct exchange *x, struct exchange_peer_status *ret, size_t max, struct err *e)
 {
 	size_t n = 0;
-	exchange_peer(x, x->node); /* refreshes the list */
+	exchange_refresh(x);
 	for (; n < x->peers_n && n < max; n++) {
 		peer_memory(x, &x->peers[n], &ret[n]);
 		int r = peer_rows(x, &ret[n], e);

@@ -736,6 +736,17 @@ static void test_back_off(void **state)
 	assert_true(exchange_next_due(w->node[IT].x) <= w->now_ms);
 }
 
+/* Two nodes that cannot accept what the other says (keys expired) do not answer each other for ever. */
+static void test_no_storm(void **state)
+{
+	struct nodes *w = *state;
+	nodes_run(w);
+	w->now_ms += 95 * 86400000LL;
+	nodes_run(w);
+	assert_true(exchange_next_due(w->node[IT].x) > w->now_ms);
+	assert_true(exchange_next_due(w->node[FR].x) > w->now_ms);
+}
+
 /* ---- limits ---- */
 
 static uint64_t little(void *ctx)
@@ -870,6 +881,7 @@ int main(void)
 		T(test_expiry),
 		T(test_skew),
 		T(test_back_off),
+		T(test_no_storm),
 		T(test_limits),
 		T(test_framing),
 		T(test_views),
