@@ -28,6 +28,10 @@ static const struct err_row *err_row(int code)
 
 int err_errno(int system_errno)
 {
+	if (system_errno == ENOTDIR)
+		return -ERR_NOENT; /* the path leads nowhere: no fault of the disk */
+	if (system_errno == EISDIR)
+		return -ERR_FORMAT;
 	return system_errno && err_row(system_errno) ? -system_errno : -ERR_IO;
 }
 

@@ -81,8 +81,9 @@ static int header_set(struct label_builder *b, enum label_field f, const char *s
 static int list_header(struct label_builder *b, const struct label_import *opt)
 {
 	if (!opt->currency)
-		return err_set(b->e, ERR_FIELD_MISSING, "currency",
-			       "a list does not say of which currency its addresses are; name it");
+		return err_set(
+			b->e, ERR_FIELD_MISSING, "currency",
+			"a list does not say of which currency its addresses are; name it, as currency BTC");
 	if (!opt->label)
 		return err_set(b->e, ERR_FIELD_MISSING, "label", "a list has no labels; name one");
 	int r = header_set(b, FIELD_CURRENCY, opt->currency);

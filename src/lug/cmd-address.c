@@ -19,9 +19,9 @@ struct answers {
 static int note_refused(struct lug *l, struct answers *an, const char *text, const struct err *e,
 			const struct address_guess *guesses, int guess_n)
 {
-	char shown[ADDRESS_TEXT_MAX + 8];
+	char shown[ADDRESS_TEXT_MAX + 8], message[ERR_MESSAGE_MAX];
 	/* A private key is not repeated, not even to the one who typed it. */
-	snprintf(shown, sizeof(shown), "%s", e->code == -ERR_SECRET ? "(private key)" : text);
+	text_utf8(e->code == -ERR_SECRET ? "(private key)" : text, shown, sizeof(shown));
 	if (an->bad_n++ == 0)
 		an->first = *e;
 	if (!l->json) {
@@ -30,7 +30,8 @@ static int note_refused(struct lug *l, struct answers *an, const char *text, con
 		return 0;
 	}
 	json_t *entry = json_pack("{s:s, s:{s:s, s:s}, s:o}", "given", shown, "error", "code",
-				  err_name(e->code), "message", e->message, "suggestions",
+				  err_name(e->code), "message",
+				  text_utf8(e->message, message, sizeof(message)), "suggestions",
 				  json_guesses(guesses, guess_n));
 	return json_array_append_new(an->list, entry) ? -ERR_NOMEM : 0;
 }
@@ -94,14 +95,14 @@ static int answer_all(struct lug *l, struct answers *an, const struct args *a, s
 	if (r < 0)
 		return e->code ? r : err_set(e, r, NULL, NULL);
 	if (l->json)
-		return lug_print_json(json_pack("{s:O, s:i, s:i}", "addresses", an->list, "valid",
-						an->good_n, "refused", an->bad_n),
-				      e);
-	if (an->bad_n)
+		r = lug_print_json(json_pack("{s:O, s:i, s:i}", "addresses", an->list, "valid",
+					     an->good_n, "refused", an->bad_n),
+				   e);
+	if (r == 0 && an->bad_n)
 		return err_set(e, an->first.code, "address",
 			       "%d of %d texts are no address of the networks known here",
 			       an->bad_n, n);
-	return 0;
+	return r;
 }
 
 static int run_address(struct lug *l, const struct args *a, struct err *e)

@@ -8,6 +8,7 @@
 #include "lug/lug.h"
 #include "store/store.h"
 #include <limits.h>
+#include <sys/stat.h>
 
 #define LOG_HELP "folder of the log (default: audit in the folder of the node, LUG_NODE)"
 #define KEY_HELP "the log's verifier key, or a file that holds it"
@@ -63,7 +64,15 @@ static int open_store(const struct args *a, bool read_only, struct store **ret_s
 	if (r < 0)
 		return err_set(e, r, "crypto", NULL);
 	const struct store_options o = {.read_only = read_only};
-	return store_open(args_str(a, "store"), &o, ret_store, e);
+	const char *path = args_str(a, "store");
+	struct stat st;
+	if (stat(path, &st) < 0)
+		return err_set(e, err_errno(errno), "store", "cannot open %s: %s", path,
+			       strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, ERR_NOENT, "store",
+			       "%s is no file; a node's store is %s/store.db", path, path);
+	return store_open(path, &o, ret_store, e);
 }
 
 static void show_progress(void *ctx, uint64_t done, uint64_t all)
@@ -86,15 +95,16 @@ static json_t *report_json(const struct audit_report *r)
 static int print_report(const struct lug *l, const struct audit_report *r, const char *done,
 			struct err *e)
 {
-	char root[BASE64_LEN(32) + 1], first[TIME_TEXT_MAX], last[TIME_TEXT_MAX];
+	char root[BASE64_LEN(32) + 1], utc[TIME_TEXT_MAX];
+	char first[TIME_BOTH_MAX], last[TIME_BOTH_MAX];
 	if (l->json)
 		return lug_print_json(report_json(r), e);
 	base64_encode(BASE64_PADDED, r->head.root32, 32, root);
 	printf("%sok%s  %s: %llu entries in %llu files %s\n", color(l, COLOR_GOOD),
 	       color(l, COLOR_OFF), r->head.origin, (unsigned long long)r->entries,
 	       (unsigned long long)r->tiles, done);
-	printf("    %s to %s\n    root %s\n", time_utc(r->first_s, first),
-	       time_utc(r->last_s, last), root);
+	printf("    %s to", time_both(time_utc(r->first_s, utc), first));
+	printf(" %s\n    root %s\n", time_both(time_utc(r->last_s, utc), last), root);
 	if (!r->signature_checked)
 		printf("    %sthe signature was not checked%s: give the log's key with --key\n",
 		       color(l, COLOR_WARN), color(l, COLOR_OFF));
@@ -151,9 +161,15 @@ static int write_out(const struct args *a, struct buf *b, struct err *e)
 	return 0;
 }
 
-static int print_proof_json(struct buf *b, struct err *e)
+/* The file's name where one was written, the proof itself otherwise. */
+static int print_proof_json(const struct args *a, struct buf *b, struct err *e)
 {
-	return lug_print_json(json_pack("{s:s}", "proof", buf_cstr(b)), e);
+	const char *path = args_str(a, "out");
+	int r = path ? write_out(a, b, e) : 0;
+	if (r < 0)
+		return r;
+	return lug_print_json(
+		json_pack("{s:s}", path ? "file" : "proof", path ? path : buf_cstr(b)), e);
 }
 
 static int run_prove(struct lug *l, const struct args *a, struct err *e)
@@ -170,7 +186,7 @@ static int run_prove(struct lug *l, const struct args *a, struct err *e)
 	buf_init(&b, AUDIT_PROOF_MAX);
 	r = audit_prove(dir, seq, &b, e);
 	if (r == 0)
-		r = l->json ? print_proof_json(&b, e) : write_out(a, &b, e);
+		r = l->json ? print_proof_json(a, &b, e) : write_out(a, &b, e);
 	buf_done(&b);
 	return r;
 }
@@ -286,10 +302,11 @@ const struct verb verb_audit_export = {
 	.doc = "Without --store only what the log holds: number, time, type and commitment. With --store also the event and the salt of "
 	       "each entry that was not erased: SHA-256 of the salt's 32 bytes and the event's text is the commitment. Bounds are entry "
 	       "numbers or times in UTC, inclusive. The output is JSON lines with and without --json.",
-	.examples = "lug audit export --log /var/lib/lugdunum/audit --from 100 --to 200\n"
-		    "# commitments only: shows no person\n"
-		    "lug audit export --store /var/lib/lugdunum/store --from 2026-11-01T00:00:00Z\n"
-		    "# with events, of the node in LUG_NODE",
+	.examples =
+		"lug audit export --log /var/lib/lugdunum/audit --from 100 --to 200\n"
+		"# commitments only: shows no person\n"
+		"lug audit export --store /var/lib/lugdunum/store.db --from 2026-11-01T00:00:00Z\n"
+		"# with events, of the node in LUG_NODE",
 	.opts = (const struct opt[]){{"log", "DIR", LOG_HELP, false, false},
 				     {"store", "FILE", "the node's store, for the events", false,
 				      false},
@@ -325,7 +342,7 @@ const struct verb verb_audit_scrub = {
 	.doc = "Re-hashes the log as lug audit verify does and compares each entry with its row in the store, and each event that was "
 	       "not erased with its commitment.",
 	.examples =
-		"lug audit scrub --store /var/lib/lugdunum/store --log /var/lib/lugdunum/audit\n"
+		"lug audit scrub --store /var/lib/lugdunum/store.db --log /var/lib/lugdunum/audit\n"
 		"# may run while the node does",
 	.opts = (const struct opt[]){{"log", "DIR", LOG_HELP, false, false},
 				     {"store", "FILE", "the node's store", true, false},
@@ -362,7 +379,7 @@ const struct verb verb_audit_adopt = {
 	.doc = "A store that was restored from a backup is older than the log beside it, and the node refuses to go on, since it would "
 	       "sign a second, different history. This copies the missing entries back. The node must be stopped.",
 	.examples =
-		"lug audit adopt --store /var/lib/lugdunum/store --log /var/lib/lugdunum/audit --key log.key\n"
+		"lug audit adopt --store /var/lib/lugdunum/store.db --log /var/lib/lugdunum/audit --key log.key\n"
 		"# once, after the restore",
 	.opts = (const struct opt[]){{"log", "DIR", LOG_HELP, false, false},
 				     {"store", "FILE", "the restored store", true, false},

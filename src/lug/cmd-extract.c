@@ -9,6 +9,7 @@
 #include "lug/lug.h"
 #include "screen/extract.h"
 #include <errno.h>
+#include <limits.h>
 
 enum { ITEMS_MAX = 20000, READ_STEP = 1 << 16, FOUND_MAX = 400 };
 
@@ -168,10 +169,11 @@ static json_t *json_text_of(struct text *t, const struct choice *c)
 	for (size_t i = 0; i < t->st.n; i++)
 		if (wanted(t, i, c))
 			json_array_append_new(items, json_item(t, &t->items[i]));
-	return json_pack("{s:s, s:I, s:o, s:b, s:b, s:I}", "file", t->name, "bytes",
-			 (json_int_t)t->b.len, "items", items, "more", t->st.more,
-			 "suggestions_ended", t->st.suggestions_ended, "damaged_bytes",
-			 (json_int_t)t->st.damaged_n);
+	char file[PATH_MAX];
+	return json_pack("{s:s, s:I, s:o, s:b, s:b, s:I}", "file",
+			 text_utf8(t->name, file, sizeof(file)), "bytes", (json_int_t)t->b.len,
+			 "items", items, "more", t->st.more, "suggestions_ended",
+			 t->st.suggestions_ended, "damaged_bytes", (json_int_t)t->st.damaged_n);
 }
 
 /* ---- for people ---- */
@@ -248,8 +250,11 @@ static int one_file(struct lug *l, struct text *t, const char *name, const struc
 			*first = e;
 		if (!l->json)
 			return 0;
-		json_t *entry = json_pack("{s:s, s:{s:s, s:s}}", "file", t->name, "error", "code",
-					  err_name(e.code), "message", e.message);
+		char file[PATH_MAX], message[ERR_MESSAGE_MAX];
+		json_t *entry = json_pack("{s:s, s:{s:s, s:s}}", "file",
+					  text_utf8(t->name, file, sizeof(file)), "error", "code",
+					  err_name(e.code), "message",
+					  text_utf8(e.message, message, sizeof(message)));
 		return json_array_append_new(files, entry) ? -ERR_NOMEM : 0;
 	}
 	if (l->json)
@@ -270,11 +275,12 @@ static int run_files(struct lug *l, const struct args *a, struct text *t, struct
 	}
 	if (r < 0)
 		return e->code ? r : err_set(e, r, NULL, NULL);
-	if (first.code && (!l->json || read_n == 0)) {
-		*e = first;
-		return first.code;
-	}
-	return l->json ? lug_print_json(json_pack("{s:O}", "files", files), e) : 0;
+	if (l->json && read_n)
+		r = lug_print_json(json_pack("{s:O}", "files", files), e);
+	if (r < 0 || !first.code)
+		return r;
+	*e = first;
+	return first.code;
 }
 
 static int run_extract(struct lug *l, const struct args *a, struct err *e)

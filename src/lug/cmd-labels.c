@@ -8,10 +8,12 @@
 #include "lug/lug.h"
 #include <inttypes.h>
 #include <limits.h>
+#include <unistd.h>
 
 enum { REJECTS_SHOWN = 20 };
 
-static int labels_dir(const struct args *a, char out[static PATH_MAX], struct err *e)
+/* A ledger must be there, since a mistyped one would look like one without labels; so must the labels that are read. */
+static int labels_dir(const struct args *a, bool reading, char out[static PATH_MAX], struct err *e)
 {
 	const char *dir = args_str(a, "labels"), *ledger = args_str(a, "ledger");
 	ledger = ledger ? ledger : getenv("LUG_LEDGER");
@@ -19,6 +21,10 @@ static int labels_dir(const struct args *a, char out[static PATH_MAX], struct er
 		return err_set(
 			e, ERR_INVAL, "labels",
 			"Which labels? Give --ledger DIR or --labels DIR, or set LUG_LEDGER.");
+	const char *must = dir ? (reading ? dir : NULL) : ledger;
+	if (must && access(must, F_OK) < 0)
+		return err_set(e, err_errno(errno), dir ? "labels" : "ledger", "%s: %s", must,
+			       strerror(errno));
 	int n = dir ? snprintf(out, PATH_MAX, "%s", dir)
 		    : snprintf(out, PATH_MAX, "%s/labels", ledger);
 	return n < PATH_MAX ? 0
@@ -121,7 +127,7 @@ static int run_import(struct lug *l, const struct args *a, struct err *e)
 					 .label = args_str(a, "label"),
 					 .category = args_str(a, "category")};
 	int r = crypto_start();
-	r = r < 0 ? err_set(e, r, "crypto", NULL) : labels_dir(a, dir, e);
+	r = r < 0 ? err_set(e, r, "crypto", NULL) : labels_dir(a, false, dir, e);
 	if (r == 0 && opt.name && args_pos_n(a) > 1)
 		r = err_set(e, ERR_INVAL, "name", "--name is for one file; %d are given",
 			    args_pos_n(a));
@@ -215,7 +221,7 @@ static int run_list(struct lug *l, const struct args *a, struct err *e)
 	char dir[PATH_MAX];
 	size_t n;
 	int r = crypto_start();
-	r = r < 0 ? err_set(e, r, "crypto", NULL) : labels_dir(a, dir, e);
+	r = r < 0 ? err_set(e, r, "crypto", NULL) : labels_dir(a, true, dir, e);
 	if (r == 0)
 		r = labels_open(dir, NET_BITCOIN, &labels, e);
 	if (r < 0)
@@ -253,7 +259,7 @@ const struct verb verb_ledger_labels_list = {
 static int run_remove(struct lug *l, const struct args *a, struct err *e)
 {
 	char dir[PATH_MAX];
-	int r = labels_dir(a, dir, e);
+	int r = labels_dir(a, true, dir, e);
 	for (int i = 0; r == 0 && i < args_pos_n(a); i++) {
 		r = label_remove(dir, args_pos(a, i), e);
 		if (r == 0 && !l->json)

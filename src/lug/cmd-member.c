@@ -36,7 +36,9 @@ static int read_base(const struct args *a, json_t **ret, struct err *e)
 		return 0;
 	}
 	int r = file_read(path, &b, e);
-	return r < 0 ? r : json_parse(b.p, b.len, ret, e);
+	if (r < 0 || (r = json_parse(b.p, b.len, ret, e)) == 0)
+		return r;
+	return err_set(e, r, "from", "%s: %s", path, e->message);
 }
 
 /* "FUNCTION,PHONE[,MAIL]" */
@@ -77,11 +79,17 @@ static int run_note(struct lug *l, const struct args *a, struct err *e)
 	if (r < 0)
 		return r;
 	const char *text = str(reply, "text");
-	if (out && strcmp(out, "-") != 0)
-		return file_write(out, text, strlen(text), 0644, e);
+	bool file = out && strcmp(out, "-") != 0;
+	if (file)
+		r = file_write(out, text, strlen(text), 0644, e);
+	if (r < 0)
+		return r;
+	if (file)
+		json_object_set_new(reply, "file", json_string(out));
 	if (l->json)
 		return lug_print_json(json_incref(reply), e);
-	printf("%s", text);
+	if (!file)
+		printf("%s", text);
 	return 0;
 }
 

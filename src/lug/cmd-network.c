@@ -18,11 +18,22 @@ static int start(struct err *e)
 	return r < 0 ? err_set(e, r, "crypto", NULL) : 0;
 }
 
-static int write_text(const struct args *a, const struct buf *b, unsigned mode, struct err *e)
+/* Into --out, or on stdout; with --json always one value: the file's name, or the note itself. */
+static int write_note(struct lug *l, const struct args *a, const struct buf *b, const char *hash,
+		      struct err *e)
 {
 	const char *out = args_str(a, "out");
-	if (out && strcmp(out, "-") != 0)
-		return file_write(out, b->p, b->len, mode, e);
+	bool file = out && strcmp(out, "-") != 0;
+	int r = file ? file_write(out, b->p, b->len, 0644, e) : 0;
+	if (r < 0)
+		return r;
+	if (l->json)
+		return lug_print_json(
+			file ? json_pack("{s:s, s:s}", "file", out, "hash", hash)
+			     : json_pack("{s:s#, s:s}", "text", b->p, (int)b->len, "hash", hash),
+			e);
+	if (file)
+		return 0;
 	return fwrite(b->p, 1, b->len, stdout) == b->len ? 0 : err_set(e, ERR_IO, "out", NULL);
 }
 
@@ -111,7 +122,10 @@ static json_t *note_json(const char *text, size_t len, struct err *e)
 	if (why.code == -ERR_KEY_TYPE && directory_policy_decode(text, len, &p, &why) == 0)
 		return json_pack("{s:s, s:{s:I}}", "type", "policy", "content", "version",
 				 (json_int_t)p.version);
-	err_set(e, why.code, why.field, "%s", why.message);
+	if (why.code == -ERR_KEY_TYPE)
+		err_set(e, ERR_FORMAT, "note", "no members, node or policy note is in this file");
+	else
+		err_set(e, why.code, why.field, "%s", why.message);
 	return NULL;
 }
 
@@ -204,6 +218,7 @@ static int run_draft(struct lug *l, const struct args *a, struct err *e)
 {
 	_cleanup_(json_decrefp) json_t *j = NULL;
 	_cleanup_(buf_done) struct buf text;
+	char hash[BASE64_LEN(32) + 1];
 	uint64_t days = DAYS_DEFAULT, threshold = 0;
 	int64_t now_s = time_now_ms() / 1000;
 	buf_init(&text, NOTE_MAX);
@@ -223,7 +238,10 @@ static int run_draft(struct lug *l, const struct args *a, struct err *e)
 	json_object_set_new(j, "time", json_integer((json_int_t)now_s));
 	json_object_set_new(j, "until", json_integer((json_int_t)(now_s + (int64_t)days * 86400)));
 	r = directory_members_draft(j, &text, e);
-	return r < 0 ? r : write_text(a, &text, 0644, e);
+	if (r < 0)
+		return r;
+	hash_text((const char *)text.p, text.len, hash);
+	return write_note(l, a, &text, hash, e);
 }
 
 const struct verb verb_network_draft = {
@@ -479,13 +497,13 @@ static int run_show(struct lug *l, const struct args *a, struct err *e)
 		printf("%s is in no network yet: install the members note\n", str(reply, "node"));
 		return 0;
 	}
-	char until[TIME_TEXT_MAX];
+	char utc[TIME_TEXT_MAX], until[TIME_BOTH_MAX];
 	printf("node %s, members note version %lld of %zu members, %lld of %zu governors, until %s\nhash %s\n\n",
 	       str(reply, "node"), (long long)json_integer_value(json_object_get(m, "version")),
 	       json_array_size(json_object_get(m, "members")),
 	       (long long)json_integer_value(json_object_get(m, "threshold")),
 	       json_array_size(json_object_get(m, "governors")),
-	       time_utc(json_integer_value(json_object_get(m, "until")), until),
+	       time_both(time_utc(json_integer_value(json_object_get(m, "until")), utc), until),
 	       str(json_object_get(reply, "members_note"), "hash"));
 	return show_peers(l, e);
 }

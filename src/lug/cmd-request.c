@@ -46,8 +46,8 @@ static int read_json(const char *path, json_t **ret, struct err *e)
 
 	buf_init(&b, JSON_MAX);
 	r = read_file(path, &b, e);
-	if (r == 0)
-		r = json_parse(b.p, b.len, ret, e);
+	if (r == 0 && (r = json_parse(b.p, b.len, ret, e)) < 0)
+		r = err_set(e, r, "file", "%s: %s", path, e->message);
 	buf_done(&b);
 	return r;
 }

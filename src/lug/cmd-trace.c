@@ -7,10 +7,12 @@
 #include "crypto/crypto.h"
 #include "ledger/label.h"
 #include "ledger/ledger.h"
+#include "lug/address-report.h"
 #include "lug/ledger-report.h"
 #include "lug/trace-report.h"
 #include <inttypes.h>
 #include <limits.h>
+#include <unistd.h>
 
 enum { SEEDS_MAX = 10000000, LIMIT_DEFAULT = 20, LIMIT_JSON = 1000, LIMIT_MAX = 1000000 };
 
@@ -66,6 +68,15 @@ static int seed_tx(const struct ledger *l, const char *text, const uint8_t txid3
 	return r;
 }
 
+/* As lug address does: the likely typing error belongs to the answer. */
+static int seed_mistyped(const char *text, struct err *e)
+{
+	struct address_guess guesses[ADDRESS_GUESSES_MAX];
+	struct address_info info;
+	int guess_n, r = address_read(text, &info, guesses, ADDRESS_GUESSES_MAX, &guess_n, e);
+	return r < 0 ? r : err_set(e, ERR_CHECKSUM, "address", NULL);
+}
+
 static int seed_address(const struct ledger *l, const char *text, struct seeds *s, struct err *e)
 {
 	uint64_t page[256], after = LEDGER_OUTPUT_NONE;
@@ -77,6 +88,11 @@ static int seed_address(const struct ledger *l, const char *text, struct seeds *
 			e, r, "address",
 			"%.100s was never seen in this ledger, which reaches to block %" PRIu32 ".",
 			text, ledger_info(l)->height);
+	if (r == -ERR_CHECKSUM)
+		return seed_mistyped(text, e);
+	if (r == -ERR_FORMAT)
+		return err_set(e, r, "seed", "\"%.100s\" is neither TXID:N, TXID nor an address",
+			       text);
 	if (r < 0)
 		return r;
 	while ((n = ledger_address_outputs(l, id, after, page, ARRAY_LEN(page))) > 0) {
@@ -143,6 +159,8 @@ static int open_labels(const struct args *a, const struct ledger *led, struct la
 		if (n >= (int)sizeof(path))
 			return err_set(e, ERR_OVERSIZE, "ledger", "The folder's path is too long.");
 		dir = path;
+	} else if (access(dir, F_OK) < 0) {
+		return err_set(e, err_errno(errno), "labels", "%s: %s", dir, strerror(errno));
 	}
 	return labels_open(dir, network_net(ledger_network(led)), ret, e);
 }

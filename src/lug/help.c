@@ -7,7 +7,7 @@ static size_t group_len(const char *name)
 	return strcspn(name, " ");
 }
 
-void help_all(const struct lug *l)
+static void help_all(const struct lug *l)
 {
 	printf("%slug%s - trace crypto-assets and work with partner agencies through your own node\n\n",
 	       color(l, COLOR_BOLD), color(l, COLOR_OFF));
@@ -17,7 +17,7 @@ void help_all(const struct lug *l)
 	printf("\nEvery verb takes --json and --help (with examples). Start with: lug demo\n");
 }
 
-void help_group(const struct lug *l, const char *group)
+static void help_group(const struct lug *l, const char *group)
 {
 	printf("usage: lug %s VERB [OPTIONS] [ARGUMENTS]\n\n", group);
 	for (int i = 0; verbs[i]; i++)
@@ -36,7 +36,7 @@ static void help_opts(const struct opt *o)
 	}
 }
 
-void help_verb(const struct lug *l, const struct verb *v)
+static void help_verb(const struct lug *l, const struct verb *v)
 {
 	printf("%slug %s%s - %s\n\nusage: lug %s [OPTIONS]%s%s\n", color(l, COLOR_BOLD), v->name,
 	       color(l, COLOR_OFF), v->summary, v->name, v->args[0] ? " " : "", v->args);
@@ -53,6 +53,58 @@ void help_verb(const struct lug *l, const struct verb *v)
 		printf("  %.*s\n", (int)len, line);
 		line += len + (line[len] == '\n');
 	}
+}
+
+static int json_opts(json_t *list, const struct opt *o)
+{
+	for (; o && o->name; o++)
+		if (json_array_append_new(list,
+					  json_pack("{s:s, s:s?, s:s, s:b, s:b}", "name", o->name,
+						    "value", o->value, "help", o->help, "required",
+						    o->required, "repeat", o->repeat)) < 0)
+			return -1;
+	return 0;
+}
+
+static json_t *json_verb(const struct verb *v)
+{
+	_cleanup_(json_decrefp) json_t *opts = json_array();
+	if (!opts || json_opts(opts, v->opts) < 0 ||
+	    json_opts(opts, v->flags & VERB_NODE ? opts_node : NULL) < 0 ||
+	    json_opts(opts, opts_common) < 0)
+		return NULL;
+	return json_pack("{s:s, s:s, s:s, s:s, s:O, s:s}", "verb", v->name, "arguments", v->args,
+			 "summary", v->summary, "text", v->doc ? v->doc : "", "options", opts,
+			 "examples", v->examples);
+}
+
+static bool in_group(const struct verb *v, const char *group)
+{
+	return !group ||
+	       (group_len(v->name) == strlen(group) && strncmp(v->name, group, strlen(group)) == 0);
+}
+
+static json_t *json_verbs(const char *group)
+{
+	_cleanup_(json_decrefp) json_t *list = json_array();
+	for (int i = 0; verbs[i]; i++)
+		if (in_group(verbs[i], group) &&
+		    json_array_append_new(list, json_verb(verbs[i])) < 0)
+			return NULL;
+	return json_pack("{s:O}", "verbs", list);
+}
+
+int help_print(const struct lug *l, const char *group, const struct verb *v, struct err *e)
+{
+	if (l->json)
+		return lug_print_json(v ? json_verb(v) : json_verbs(group), e);
+	if (v)
+		help_verb(l, v);
+	else if (group)
+		help_group(l, group);
+	else
+		help_all(l);
+	return 0;
 }
 
 /* Bash: words by position; zsh reads the same through bashcompinit. */
@@ -102,18 +154,40 @@ static void completion_fish(void)
 	}
 }
 
+/* What print() writes on stdout, as the member of a JSON object; glibc lets stdout be another stream meanwhile. */
+static int print_as_json(const char *name, void (*print)(void), struct err *e)
+{
+	_cleanup_(freep) char *text = NULL;
+	size_t len = 0;
+	FILE *real = stdout, *memory = open_memstream(&text, &len);
+	if (!memory)
+		return err_set(e, ERR_NOMEM, NULL, NULL);
+	stdout = memory;
+	print();
+	stdout = real;
+	if (fclose(memory) != 0)
+		return err_set(e, ERR_NOMEM, NULL, NULL);
+	return lug_print_json(json_pack("{s:s#}", name, text, (int)len), e);
+}
+
+static void completion_zsh(void)
+{
+	printf("autoload -U +X bashcompinit && bashcompinit\nsource <(lug completion bash)\n");
+}
+
 static int run_completion(struct lug *l, const struct args *a, struct err *e)
 {
 	const char *shell = args_pos(a, 0);
-	if (strcmp(shell, "bash") == 0)
-		completion_bash();
-	else if (strcmp(shell, "zsh") == 0)
-		printf("autoload -U +X bashcompinit && bashcompinit\nsource <(lug completion bash)\n");
-	else if (strcmp(shell, "fish") == 0)
-		completion_fish();
-	else
+	void (*print)(void) = strcmp(shell, "bash") == 0   ? completion_bash
+			      : strcmp(shell, "zsh") == 0  ? completion_zsh
+			      : strcmp(shell, "fish") == 0 ? completion_fish
+							   : NULL;
+	if (!print)
 		return err_set(e, -ERR_INVAL, shell,
 			       "no completion for \"%s\"; there is bash, zsh and fish", shell);
+	if (l->json)
+		return print_as_json("script", print, e);
+	print();
 	return 0;
 }
 
@@ -162,7 +236,7 @@ static void scdoc_verb(const struct verb *v)
 	printf("```\n%s\n```\n\n", v->examples);
 }
 
-static int run_manual(struct lug *l, const struct args *a, struct err *e)
+static void manual(void)
 {
 	printf("lug(1)\n\n# NAME\n\nlug - trace crypto-assets and work with partner agencies\n\n");
 	printf("# SYNOPSIS\n\n*lug* _VERB_ [options] [arguments]\n\n# DESCRIPTION\n\n");
@@ -178,6 +252,13 @@ static int run_manual(struct lug *l, const struct args *a, struct err *e)
 	printf("# EXIT STATUS\n\n0 done; 1 failed, with the reason on stderr (with *--json* on stdout); 2 wrong usage.\n\n");
 	printf("# ENVIRONMENT\n\n*LUG_NODE* folder of the node; *LUG_OFFICER* officer to act as; *NO_COLOR* no colours.\n\n");
 	printf("# SEE ALSO\n\n*lugd*(8), *lug-keyd*(8), *lugdunum.conf*(5)\n");
+}
+
+static int run_manual(struct lug *l, const struct args *a, struct err *e)
+{
+	if (l->json)
+		return print_as_json("scdoc", manual, e);
+	manual();
 	return 0;
 }
 

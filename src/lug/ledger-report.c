@@ -330,8 +330,10 @@ static long long number(const json_t *j, const char *key)
 
 static void print_seen(const char *what, const json_t *seen)
 {
-	printf("%-14s %s, block %lld, in %s\n", what, text_of(seen, "time"), number(seen, "height"),
-	       text_of(seen, "txid"));
+	char when[TIME_BOTH_MAX];
+
+	printf("%-14s %s, block %lld, in %s\n", what, time_both(text_of(seen, "time"), when),
+	       number(seen, "height"), text_of(seen, "txid"));
 }
 
 static int print_moves(const struct lug *lug, const json_t *report)
@@ -449,7 +451,7 @@ static int print_outputs(const struct lug *lug, const json_t *report)
 int report_tx_print(const struct lug *lug, const json_t *report, struct err *e)
 {
 	bool coinbase = json_is_true(json_object_get(report, "coinbase"));
-	char v[UNITS_TEXT_MAX];
+	char v[UNITS_TEXT_MAX], when[TIME_BOTH_MAX];
 	int r;
 
 	printf("%s%s%s  %s\n", color(lug, COLOR_BOLD), text_of(report, "txid"),
@@ -458,7 +460,7 @@ int report_tx_print(const struct lug *lug, const json_t *report, struct err *e)
 	       "block", number(report, "height"), text_of(report, "block"),
 	       number(report, "position"), number(report, "confirmations"),
 	       number(report, "tip_height"));
-	printf("%-14s %s\n", "time", text_of(report, "time"));
+	printf("%-14s %s\n", "time", time_both(text_of(report, "time"), when));
 	if (coinbase)
 		printf("%-14s new coins and the block's fees (coinbase)\n", "inputs");
 	else

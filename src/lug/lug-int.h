@@ -32,7 +32,8 @@ int word_nearest(const char *s, const char *const *words, int words_n);
 /** lug_json_printed - has this run given its JSON answer? Then an error behind it is told by the exit status alone */
 bool lug_json_printed(void);
 
-void help_all(const struct lug *l);
-void help_group(const struct lug *l, const char *group);
-void help_verb(const struct lug *l, const struct verb *v);
+/** help_print - every verb; those of a group; or one verb with its options and examples: v NULL, group NULL for all
+ * Returns: 0; -ERR_IO, -ERR_NOMEM with --json */
+int help_print(const struct lug *l, const char *group, const struct verb *v,
+	       struct err *e) WARN_UNUSED;
 #endif

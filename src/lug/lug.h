@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/time.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -78,6 +79,14 @@ int lug_print_json(STEALS json_t *j, struct err *e) WARN_UNUSED;
 
 /** text_safe - text from elsewhere for a terminal: control and bidirectional override characters become "?", in place */
 char *text_safe(char *s);
+
+/** text_utf8 - a copy in which "?" stands for each byte that is not UTF-8: a file's name need not be, JSON must
+ * In: from   Out: to, at most size - 1 bytes, cut between characters   Returns: to */
+const char *text_utf8(const char *from, char *to, size_t size);
+
+enum { TIME_BOTH_MAX = 2 * TIME_TEXT_MAX + 4 };
+/** time_both - "2026-11-22T11:10:00Z (2026-11-22 12:10:00 CET)" of a time in RFC 3339; "-" of anything else */
+const char *time_both(const char *utc, char out[static TIME_BOTH_MAX]);
 
 /* Colours by meaning; "" when colours are off. */
 enum color { COLOR_OFF, COLOR_BOLD, COLOR_DIM, COLOR_GOOD, COLOR_WARN, COLOR_BAD };

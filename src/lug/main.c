@@ -18,21 +18,36 @@ const struct verb *const verbs[] = {
 	NULL,
 };
 
+/* "must be a date": what is said of a field that a form shows above it; here the field comes in front. */
+static bool lacks_subject(const char *message)
+{
+	static const char *const verbs_of_fields[] = {"is ",	"are ",	     "must ",  "has ",
+						      "may ",	"does ",     "needs ", "wants ",
+						      "holds ", "cannot be "};
+	for (size_t i = 0; i < ARRAY_LEN(verbs_of_fields); i++)
+		if (strncmp(message, verbs_of_fields[i], strlen(verbs_of_fields[i])) == 0)
+			return true;
+	return false;
+}
+
 static void print_error(const struct lug *l, const struct err *e)
 {
+	char message[ERR_MESSAGE_MAX], field[ERR_FIELD_MAX];
+	text_utf8(e->message, message, sizeof(message));
+	text_utf8(e->field, field, sizeof(field));
 	if (l->json && lug_json_printed())
 		return;
 	if (l->json) {
 		_cleanup_(json_decrefp) json_t *j = json_pack(
-			"{s:{s:s,s:s,s:s,s:s}}", "error", "code", err_name(e->code), "field",
-			e->field, "message", e->message, "remedy", err_sentence(e->code));
+			"{s:{s:s,s:s,s:s,s:s}}", "error", "code", err_name(e->code), "field", field,
+			"message", message, "remedy", err_sentence(e->code));
 		_cleanup_(freep) char *text = json_text(j);
 		puts(text ? text : "{\"error\":{\"code\":\"nomem\"}}");
 		return;
 	}
-	char message[ERR_MESSAGE_MAX];
-	snprintf(message, sizeof(message), "%s", e->message);
-	fprintf(stderr, "lug: %s\n", text_safe(message));
+	bool named = !field[0] || !lacks_subject(message);
+	fprintf(stderr, "lug: %s%s%s\n", named ? "" : text_safe(field), named ? "" : " ",
+		text_safe(message));
 	if (strcmp(e->message, err_sentence(e->code)) != 0 && e->code != -ERR_INVAL)
 		fprintf(stderr, "     %s\n", err_sentence(e->code));
 }
@@ -77,37 +92,78 @@ static bool is_group(const char *word)
 	return false;
 }
 
-static int verb_unknown(const struct lug *l, int argc, char **argv)
+static bool is_one_of(const char *word, const char *const *words)
+{
+	while (*words && strcmp(word, *words) != 0)
+		words++;
+	return *words;
+}
+
+static int verb_unknown(int argc, char **argv, struct err *e)
 {
 	const char *names[256];
 	char said[128];
 	int n = 0;
-	if (argc == 0 || strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "help") == 0) {
-		help_all(l);
-		return argc == 0 ? EXIT_USAGE : EXIT_OK;
-	}
 	bool group = is_group(argv[0]);
-	if (group && (argc == 1 || strcmp(argv[1], "--help") == 0)) {
-		help_group(l, argv[0]);
-		return argc == 1 ? EXIT_USAGE : EXIT_OK;
-	}
 	snprintf(said, sizeof(said), "%s%s%s", argv[0], group ? " " : "", group ? argv[1] : "");
 	while (verbs[n] && n < (int)ARRAY_LEN(names)) {
 		names[n] = verbs[n]->name;
 		n++;
 	}
 	int near = word_nearest(said, names, n);
-	fprintf(stderr, "lug: no verb \"%s\"", text_safe(said));
 	if (near >= 0)
-		fprintf(stderr, "; did you mean \"%s\"?\n", names[near]);
-	else
-		fprintf(stderr, "; see lug --help\n");
+		return err_set(e, ERR_INVAL, "verb", "no verb \"%s\"; did you mean \"%s\"?", said,
+			       names[near]);
+	return err_set(e, ERR_INVAL, "verb", "no verb \"%s\"; see lug%s%s --help", said,
+		       group ? " " : "", group ? argv[0] : "");
+}
+
+/* Help is asked for as --help, as -h or as the verb help, in front or behind; *ret_asked says whether it was. */
+static int find_help(const struct lug *l, int argc, char **argv, bool *ret_asked, struct err *e)
+{
+	static const char *const asking[] = {"help", "--help", "-h", NULL};
+	int words;
+	*ret_asked = argc > 0 && is_one_of(argv[0], asking);
+	if (*ret_asked) {
+		argc--;
+		argv++;
+	}
+	if (argc == 0 || strcmp(argv[0], "--json") == 0)
+		return help_print(l, NULL, NULL, e);
+	const struct verb *v = verb_find(argc, argv, &words);
+	if (v)
+		return help_print(l, NULL, v, e);
+	bool all = argc == 1 || is_one_of(argv[1], asking) || strcmp(argv[1], "--json") == 0;
+	if (!is_group(argv[0]) || !all)
+		return verb_unknown(argc, argv, e);
+	*ret_asked = *ret_asked || (argc > 1 && is_one_of(argv[1], asking));
+	return help_print(l, argv[0], NULL, e);
+}
+
+/* No verb: the help that was asked for, or what is wrong. */
+static int without_verb(struct lug *l, int argc, char **argv)
+{
+	struct err e = {0};
+	bool asked;
+	int r = find_help(l, argc, argv, &asked, &e);
+	if (r == 0)
+		return asked ? EXIT_OK : EXIT_USAGE;
+	print_error(l, &e);
 	return EXIT_USAGE;
+}
+
+/* Before the options are understood: an error in them is told in JSON, too. */
+static bool asks_json(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--json") == 0)
+			return true;
+	return false;
 }
 
 static void take_common(struct lug *l, const struct args *a)
 {
-	l->json = args_flag(a, "json");
+	l->json = l->json || args_flag(a, "json");
 	if (args_flag(a, "quiet"))
 		l->progress = false;
 	if (!(a->verb->flags & VERB_NODE))
@@ -116,9 +172,22 @@ static void take_common(struct lug *l, const struct args *a)
 	l->officer = args_str(a, "officer") ? args_str(a, "officer") : getenv("LUG_OFFICER");
 }
 
-int main(int argc, char **argv)
+/* Options, then the verb itself or its help. */
+static int run_verb(struct lug *l, const struct verb *v, int argc, char **argv, struct err *e)
 {
 	static struct args args; /* large, one of it */
+	int r = args_parse(&args, v, argc, argv, e);
+	take_common(l, &args);
+	if (r == 0)
+		r = args_flag(&args, "help") ? help_print(l, NULL, v, e) : v->run(l, &args, e);
+	if (r == 0 && fflush(stdout) == EOF)
+		r = err_set(e, err_errno(errno), NULL, "cannot write the output: %s",
+			    strerror(errno));
+	return r;
+}
+
+int main(int argc, char **argv)
+{
 	struct err e = {0};
 	struct lug l = {.program = argv[0]};
 	int words;
@@ -132,20 +201,15 @@ int main(int argc, char **argv)
 		fputs("lug: libsodium does not start\n", stderr);
 		return EXIT_FAILED;
 	}
+	l.json = asks_json(argc, argv);
+	for (; argc > 1 && strcmp(argv[1], "--json") == 0; argc--)
+		argv++; /* in front of the verb it means the same */
+	if (argc > 1 && strcmp(argv[1], "--version") == 0)
+		argv[1] += 2; /* what every program understands */
 	const struct verb *v = verb_find(argc - 1, argv + 1, &words);
 	if (!v)
-		return verb_unknown(&l, argc - 1, argv + 1);
-	int r = args_parse(&args, v, argc - 1 - words, argv + 1 + words, &e);
-	if (r == 0 && args_flag(&args, "help")) {
-		help_verb(&l, v);
-		return EXIT_OK;
-	}
-	take_common(&l, &args);
-	if (r == 0)
-		r = v->run(&l, &args, &e);
-	if (r == 0 && fflush(stdout) == EOF)
-		r = err_set(&e, err_errno(errno), NULL, "cannot write the output: %s",
-			    strerror(errno));
+		return without_verb(&l, argc - 1, argv + 1);
+	int r = run_verb(&l, v, argc - 1 - words, argv + 1 + words, &e);
 	if (r >= 0)
 		return EXIT_OK;
 	if (e.code == 0)

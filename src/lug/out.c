@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What a person sees: colours, tables, progress bars, safe text. */
+#include "base/text.h"
 #include "base/time.h"
 #include "lug/lug-int.h"
 #include <limits.h>
@@ -73,6 +74,37 @@ char *text_safe(char *s)
 	}
 	*to = 0;
 	return s;
+}
+
+const char *text_utf8(const char *from, char *to, size_t size)
+{
+	size_t n = 0;
+	while (*from && n + 1 < size) {
+		size_t len = 1;
+		while (len < 4 && from[len] && ((unsigned char)from[len] & 0xc0) == 0x80)
+			len++;
+		if (n + len + 1 > size)
+			break;
+		if (utf8_valid(from, len)) {
+			memcpy(to + n, from, len);
+			n += len;
+		} else {
+			to[n++] = '?';
+		}
+		from += len;
+	}
+	to[n] = 0;
+	return to;
+}
+
+const char *time_both(const char *utc, char out[static TIME_BOTH_MAX])
+{
+	char local[TIME_TEXT_MAX];
+	int64_t unix_s;
+	if (time_parse(utc, strlen(utc), &unix_s) < 0)
+		return "-";
+	snprintf(out, TIME_BOTH_MAX, "%s (%s)", utc, time_local(unix_s, local));
+	return out;
 }
 
 /* Columns on a terminal: CJK and full-width forms take two, combining marks none, as the C library knows them. */

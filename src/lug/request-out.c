@@ -36,18 +36,6 @@ static enum color class_color(const char *class)
 					      : COLOR_OFF;
 }
 
-/* "2026-11-22T11:10:00Z (2026-11-22 12:10:00 CET)" */
-static const char *both_times(const char *utc, char out[static 2 * TIME_TEXT_MAX + 4])
-{
-	char local[TIME_TEXT_MAX];
-	int64_t t;
-
-	if (time_parse(utc, strlen(utc), &t) < 0)
-		return "-";
-	snprintf(out, 2 * TIME_TEXT_MAX + 4, "%s (%s)", utc, time_local(t, local));
-	return out;
-}
-
 static const char *remaining(const json_t *o, char out[static TIME_SPAN_MAX + 16])
 {
 	const json_t *left = json_object_get(o, "remaining_s");
@@ -80,6 +68,22 @@ static void line(const char *head, const char *value)
 {
 	if (value[0])
 		printf("%-16s %s\n", head, value);
+}
+
+/* A text of several lines: the whole of it, each line made safe and set under the first. */
+static void lines(const char *head, const json_t *o, const char *name)
+{
+	const char *s = json_string_value(json_object_get(o, name));
+
+	for (; s && *s; head = "") {
+		size_t n = strcspn(s, "\n");
+		_cleanup_(freep) char *one = strndup(s, n);
+
+		if (one && n && one[n - 1] == '\r')
+			one[n - 1] = 0;
+		printf("%-16s %s\n", head, one ? text_safe(one) : "(out of memory)");
+		s += n + (s[n] == '\n');
+	}
 }
 
 static void line_code(const char *head, enum request_sub list, const json_t *o, const char *name)
@@ -119,11 +123,11 @@ static void print_clocks(const struct lug *l, const json_t *j)
 		const json_t *c = json_array_get(clocks, i);
 		const char *state = json_string_value(json_object_get(c, "state"));
 		bool bad = strcmp(state, "overdue") == 0 || strcmp(state, "missed") == 0;
-		char due[2 * TIME_TEXT_MAX + 4], left[TIME_SPAN_MAX + 16];
+		char due[TIME_BOTH_MAX], left[TIME_SPAN_MAX + 16];
 
 		printf("  %-10s %s%-8s%s %-16s due %s\n", say(c, "clock"),
 		       color(l, bad ? COLOR_BAD : COLOR_GOOD), state, color(l, COLOR_OFF),
-		       remaining(c, left), both_times(say(c, "due_at"), due));
+		       remaining(c, left), time_both(say(c, "due_at"), due));
 	}
 }
 
@@ -173,6 +177,26 @@ static void print_assets(const json_t *assets)
 	}
 }
 
+/* What a second person must weigh beside the facts: law, promised follow-up, how long. */
+static void print_formal(const json_t *request)
+{
+	const json_t *law = json_object_get(request, "legal_basis"),
+		     *followup = json_object_get(request, "followup"),
+		     *days = json_object_get(request, "term_days");
+	char when[TIME_BOTH_MAX];
+
+	lines("law, requesting", law, "requesting");
+	lines("law, requested", law, "requested");
+	line("follow-up", say(followup, "kind"));
+	if (json_object_get(followup, "by"))
+		line("  by", time_both(say(followup, "by"), when));
+	if (json_object_get(request, "valid_until"))
+		line("valid until", time_both(say(request, "valid_until"), when));
+	if (days)
+		printf("%-16s %lld days\n", "shall last", (long long)json_integer_value(days));
+	line("extends", say(json_object_get(request, "relation"), "of"));
+}
+
 static void print_fields(const json_t *request)
 {
 	const json_t *offence = json_object_get(request, "offence"),
@@ -181,10 +205,11 @@ static void print_fields(const json_t *request)
 
 	line_code("offence", SUB_OFFENCE, offence, "code");
 	line("", say(offence, "text"));
-	line("facts", say(request, "facts"));
-	line("link", say(request, "link"));
-	line("necessity", say(request, "necessity"));
+	lines("facts", request, "facts");
+	lines("link", request, "link");
+	lines("necessity", request, "necessity");
 	line("custodian", say(json_object_get(request, "custodian"), "name"));
+	print_formal(request);
 	line_code("handling", SUB_HANDLING, handling, "code");
 	line_code("marking", SUB_MARKING, handling, "marking");
 	line("grade", say(handling, "grade"));
@@ -199,11 +224,11 @@ static void print_fields(const json_t *request)
 static void print_outcome(const json_t *outcome, const json_t *assets)
 {
 	const json_t *items = json_object_get(outcome, "items");
-	char until[2 * TIME_TEXT_MAX + 4];
+	char until[TIME_BOTH_MAX];
 
 	printf("    %s: %s\n", say(outcome, "measure"), code(SUB_MEASURE, outcome, "measure"));
 	if (json_object_get(outcome, "legal_expiry"))
-		printf("    until %s\n", both_times(say(outcome, "legal_expiry"), until));
+		printf("    until %s\n", time_both(say(outcome, "legal_expiry"), until));
 	for (size_t i = 0; i < json_array_size(items); i++) {
 		const json_t *item = json_array_get(items, i);
 		size_t n = (size_t)json_integer_value(json_object_get(item, "asset"));
@@ -218,8 +243,7 @@ static void print_outcome(const json_t *outcome, const json_t *assets)
 static void print_event(const json_t *v, const json_t *assets)
 {
 	const json_t *part = json_object_get(v, "part");
-	const char *text = json_string_value(json_object_get(part, "text")) ? say(part, "text")
-									    : say(v, "text");
+	const json_t *with_text = json_object_get(part, "text") ? part : v;
 	const json_t *ground = json_object_get(part, "ground");
 
 	printf("  %s  %-10s %-14s %s%s", say(v, "recorded_at"), say(v, "event"), say(v, "to"),
@@ -228,8 +252,7 @@ static void print_event(const json_t *v, const json_t *assets)
 	       json_object_get(v, "delivery") ? ", " : "", say(v, "delivery"));
 	if (ground)
 		printf("    %s: %s\n", say(part, "ground"), code(SUB_GROUND, part, "ground"));
-	if (text[0])
-		printf("    %s\n", text);
+	lines("", with_text, "text");
 	if (json_object_get(part, "outcome"))
 		print_outcome(json_object_get(part, "outcome"), assets);
 }

@@ -18,9 +18,9 @@ def lug(*args, text=None):
     return subprocess.run([LUG, *args], capture_output=True, text=True, input=text, timeout=60)
 
 
-def found(*args, text=None):
+def found(*args, text=None, status=0):
     r = lug("extract", "--json", *args, text=text)
-    assert r.returncode == 0, r.stderr
+    assert r.returncode == status, r.stderr
     return json.loads(r.stdout)["files"]
 
 
@@ -72,7 +72,7 @@ def test_what_is_no_text(tmp_path):
     (tmp_path / "good.txt").write_text(P2PKH)
     r = lug("extract", str(tmp_path / "c.bin"), str(tmp_path / "good.txt"))
     assert r.returncode == 1 and P2PKH in r.stdout and "NUL" in r.stderr
-    files = found(str(tmp_path / "c.bin"), str(tmp_path / "good.txt"))
+    files = found(str(tmp_path / "c.bin"), str(tmp_path / "good.txt"), status=1)
     assert files[0]["error"]["code"] == "format" and len(files[1]["items"]) == 1
     big = tmp_path / "big.txt"
     with open(big, "wb") as f:
@@ -105,6 +105,7 @@ def test_address_refusals():
     assert r.returncode == 1 and json.loads(r.stdout)["error"]["code"] == "checksum"
     r = lug("address", MISTYPED, P2PKH)
     assert r.returncode == 1 and "1 of 2" in r.stderr and P2PKH in r.stdout
+    assert lug("address", "--json", MISTYPED, P2PKH).returncode == 1
     both = json.loads(lug("address", "--json", MISTYPED, P2PKH).stdout)
     assert (both["valid"], both["refused"]) == (1, 1)
     assert both["addresses"][0]["suggestions"][0]["text"] == P2PKH

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 
 import pytest
@@ -77,3 +78,82 @@ def test_manual_is_valid_scdoc():
         assert f"## lug {verb} " in manual
     page = subprocess.run(["scdoc"], input=manual, capture_output=True, text=True, check=True).stdout
     assert ".SH NAME" in page
+
+
+@pytest.mark.parametrize("verb", all_verbs())
+def test_examples_name_only_verbs_and_options_that_exist(verb):
+    """Each line of the examples is read by the program itself: with --help behind it, only its options are looked at."""
+    described = json.loads(lug(*verb.split(), "--help", "--json").stdout)
+    assert described["verb"] == verb
+    for line in described["examples"].split("\n"):
+        if line.startswith("#"):
+            continue
+        for part in line.split(" | "):
+            words = shlex.split(part.replace("source <(", "").rstrip(")"), comments=False)
+            if words[0] == "lug":
+                r = lug(*words[1:], "--help", "--json")
+                assert r.returncode == 0, (line, r.stdout)
+                assert "verb" in json.loads(r.stdout), line
+
+
+def test_help_in_every_place():
+    for args in (["help", "trace"], ["trace", "--help"], ["--help", "trace"]):
+        r = lug(*args)
+        assert r.returncode == 0 and "usage: lug trace" in r.stdout
+    assert lug("--version").stdout == lug("version").stdout
+    r = lug("request", "--help")
+    assert r.returncode == 0 and "request approve" in r.stdout
+    r = lug("help", "nosuch")
+    assert r.returncode == 2 and "nosuch" in r.stderr
+
+
+@pytest.mark.parametrize("args", [["nosuch"], ["request", "nosuch"], ["tx", "--bad"], ["tx"], ["version", "-j"], [b"\xff"], ["tx", b"--\xff"],
+                                  ["ledger", "info", "--ledger", b"/\xff"], ["extract", b"/\xff"],
+                                  ["network", "show", b"/\xff"]])
+def test_every_error_is_one_json_value(args):
+    for where in (["--json", *args], [*args, "--json"]):
+        r = subprocess.run([LUG, *where], capture_output=True, timeout=60)
+        assert r.returncode in (1, 2) and r.stderr == b""
+        e = json.loads(r.stdout)["error"]
+        assert e["code"] in ("inval", "noent") and e["message"] and e["remedy"]
+
+
+@pytest.mark.parametrize("args", [["--help"], ["help", "request"], ["trace", "--help"], ["completion", "bash"], ["completion", "zsh"],
+                                  ["completion", "fish"], ["manual"], ["version"]])
+def test_every_answer_is_one_json_value(args):
+    r = lug(*args, "--json")
+    assert r.returncode == 0 and json.loads(r.stdout)
+    name = {"completion": "script", "manual": "scdoc"}.get(args[0])
+    if name:
+        assert json.loads(r.stdout)[name] == lug(*args).stdout
+
+
+def test_a_folder_is_no_fault_of_the_disk(tmp_path):
+    for args in (["extract", tmp_path], ["network", "show", tmp_path], ["ledger", "info", "--ledger", LUG]):
+        r = lug(*args)
+        assert r.returncode == 1 and "check the disk" not in r.stderr, r.stderr
+
+
+def test_network_note_with_json_and_out(tmp_path):
+    keys = [json.loads(lug("network", "keygen", tmp_path / n, "--name", name, "--json").stdout)["public"]
+            for n, name in (("g1", "g1"), ("g2", "g2"), ("m", "it/identity"))]
+    draft = ["network", "draft", "--threshold", "2", "--governor", keys[0], "--governor", keys[1], "--member", f"it,IT,police,{keys[2]}"]
+    said = json.loads(lug(*draft, "--json").stdout)
+    assert said["text"].startswith("lugdunum.network/members/v1\n") and len(said["hash"]) == 44
+    said = json.loads(lug(*draft, "--json", "--out", tmp_path / "note").stdout)
+    assert said["file"] == str(tmp_path / "note")
+    shown = json.loads(lug("network", "show", tmp_path / "note", "--json").stdout)
+    assert shown[0]["hash"] == said["hash"] and shown[0]["content"]["threshold"] == 2
+    signed = json.loads(lug("network", "sign", tmp_path / "note", "--key", tmp_path / "g1", "--json").stdout)
+    assert signed["hash"] == said["hash"]
+    (tmp_path / "other").write_text("no note at all\n")
+    r = lug("network", "sign", tmp_path / "other", "--key", tmp_path / "g1")
+    assert r.returncode == 1 and "no members, node or policy note" in r.stderr
+
+
+def test_colours_and_bars_on_a_terminal_only(tmp_path):
+    assert "\033" not in lug("--help").stdout
+    env = {k: v for k, v in os.environ.items() if k != "NO_COLOR"}
+    inside = ["script", "-qec", f"{shlex.quote(LUG)} --help", "/dev/null"]
+    assert b"\033[1m" in subprocess.run(inside, capture_output=True, timeout=60, env=env).stdout
+    assert b"\033" not in subprocess.run(inside, capture_output=True, timeout=60, env={**env, "NO_COLOR": "1"}).stdout
