@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
@@ -55,6 +56,8 @@ def test_wrong_options_are_refused(tmp_path):
     assert r.returncode == 2 and json.loads(r.stdout)["error"]["code"] == "inval"
     r = demo("--real", str(tmp_path))
     report = json.loads(r.stdout)
+    assert os.path.exists(report["folder"]), "what failed is kept for a look"
+    shutil.rmtree(report["folder"])
     assert r.returncode == 1 and not report["ok"]
     assert "import the chain" in report["steps"][-1]["what"] and not report["steps"][-1]["ok"], report
 
