@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Errors: the table of codes, and the words that go with them. */
 #include "base/err.h"
+#include "base/text.h"
 #include <ctype.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -71,6 +72,8 @@ int err_set(struct err *e, int code, const char *field, const char *fmt, ...)
 	}
 	char kept[ERR_FIELD_MAX];
 	snprintf(kept, sizeof(kept), "%s", field ? field : "");
+	utf8_repair(message); /* JSON takes nothing else, and a limit cuts where it falls */
+	utf8_repair(kept);
 	e->code = negative;
 	memcpy(e->field, kept, sizeof(kept));
 	memcpy(e->message, message, sizeof(message));

@@ -194,6 +194,17 @@ bool utf8_clean(const char *s, size_t len)
 	return utf8_check(s, len, true);
 }
 
+void utf8_repair(char *s)
+{
+	for (size_t len = strlen(s), i = 0; i < len;) {
+		uint32_t cp;
+		size_t n = utf8_next((const uint8_t *)s + i, len - i, &cp);
+		if (n == 0)
+			s[i] = '?';
+		i += n ? n : 1;
+	}
+}
+
 bool name_valid(const char *s, size_t len)
 {
 	if (len < 1 || len > 64)

@@ -46,6 +46,8 @@ int dec_parse_u64(const char *s, size_t s_len, uint64_t max, uint64_t *ret_v);
  * (U+0000 to U+001F, U+007F to U+009F) */
 bool utf8_valid(const char *s, size_t len);
 bool utf8_clean(const char *s, size_t len);
+/** utf8_repair - put "?" for each byte that is no part of well-formed UTF-8: what a message cut at its limit may end with */
+void utf8_repair(char *s);
 
 /** name_valid - names of nodes, keys, officers: 1 to 64 of a-z 0-9 . _ / -, first and last a letter or digit */
 bool name_valid(const char *s, size_t len);

@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "crypto/crypto.h"
 #include "lugd/lugd-int.h"
@@ -48,6 +49,7 @@ void lugd_alarm(struct lugd *d, bool wake, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(a->text, sizeof(a->text), fmt, ap);
 	va_end(ap);
+	utf8_repair(a->text);
 	a->time_s = time_now_ms() / 1000;
 	a->wake = wake;
 	log_line(wake ? LOG_BROKEN : LOG_UNUSUAL, "exchange", "%s", a->text);

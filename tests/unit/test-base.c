@@ -44,6 +44,15 @@ static void test_err(void **state)
 	err_set(&e, -ERR_IO, long_text, "%s", long_text);
 	assert_int_equal(strlen(e.field), ERR_FIELD_MAX - 1);
 	assert_int_equal(strlen(e.message), ERR_MESSAGE_MAX - 1);
+	/* What people and peers write may be cut anywhere; what JSON takes must come out. */
+	for (size_t i = 0; i + 1 < sizeof(long_text); i++)
+		long_text[i] = (char)(i % 2 ? 0xa9 : 0xc3);
+	for (int shift = 0; shift < 2; shift++) {
+		err_set(&e, -ERR_IO, long_text + shift, "%s%.7s%s", shift ? "x" : "", long_text,
+			long_text);
+		assert_true(utf8_valid(e.message, strlen(e.message)));
+		assert_true(utf8_valid(e.field, strlen(e.field)));
+	}
 }
 
 static void test_arena(void **state)
