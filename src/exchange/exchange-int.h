@@ -14,7 +14,8 @@
 #include "wire/receipt.h"
 
 enum {
-	EXCHANGE_TOLERANCE_S = 300, /* expiry may be missed by this much of clock difference */
+	EXCHANGE_TOLERANCE_S = 300,    /* expiry may be missed by this much of clock difference */
+	EXCHANGE_LIFE_SLACK_S = 86400, /* beyond the longest life: a clock that was set back */
 	EXCHANGE_KEEP_S =
 		30 *
 		86400, /* files are kept this long after expiry: then no epoch key opens them */

@@ -240,8 +240,13 @@ static int decide(struct job *j, const struct parcel_inside *in, int code, bool 
 
 static int open_file(struct job *j, struct parcel_inside **ret, struct err *e)
 {
-	if (exchange_now_s(j->x) > j->expires_s + EXCHANGE_TOLERANCE_S)
+	if (exchange_now_s(j->x) - EXCHANGE_TOLERANCE_S > j->expires_s)
 		return err_set(e, ERR_EXPIRED, "expires", NULL);
+	/* Else a key that has ended long ago could still speak, with a text of its time. */
+	if (j->expires_s - j->sent_s > EXCHANGE_LIFE_MAX_S + EXCHANGE_LIFE_SLACK_S)
+		return err_set(e, ERR_RANGE, "expires",
+			       "It expires more than %d days after it was sent.",
+			       EXCHANGE_LIFE_MAX_S / 86400);
 	int r = parcel_open(j->file.p, j->file.len, &j->outer, unwrap, j, verify, j, ret, e);
 	if (r >= 0 && !parcel_handling_known(&(*ret)->manifest))
 		r = err_set(e, ERR_HANDLING, "handling", NULL);

@@ -48,7 +48,7 @@ void note_put_u64(struct note_writer *w, const char *key, uint64_t v)
 
 void note_put_time(struct note_writer *w, const char *key, int64_t unix_s)
 {
-	if (unix_s < 0)
+	if (unix_s < 0 || unix_s > NOTE_TIME_MAX)
 		writer_fail(w, ERR_INVAL);
 	else
 		note_put_u64(w, key, (uint64_t)unix_s);
@@ -242,7 +242,7 @@ uint64_t note_get_u64(struct note_reader *r, const char *key, uint64_t max)
 
 int64_t note_get_time(struct note_reader *r, const char *key)
 {
-	return (int64_t)note_get_u64(r, key, INT64_MAX);
+	return (int64_t)note_get_u64(r, key, NOTE_TIME_MAX);
 }
 
 void note_get_b64(struct note_reader *r, const char *key, void *out, size_t len)

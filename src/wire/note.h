@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define NOTE_TIME_MAX INT64_C(253402300799999) /* end of year 9999, even in milliseconds */
 enum {
 	NOTE_TEXT_MAX = 8192, /* bytes of text, with its last LF */
 	NOTE_SIGS_MAX = 16,
@@ -144,7 +145,7 @@ struct note_writer {
 	int error;
 };
 /** note_writer_init - begin a text with its type line; further calls append one field each
- * note_put_u64, note_put_time - decimal; negative times are an error
+ * note_put_u64, note_put_time - decimal; times are from 0 to NOTE_TIME_MAX
  * note_put_b64, note_put_hex - bytes
  * note_put_words - n words with one space between
  * note_writer_end - Returns: 0; -ERR_INVAL a value that no note may hold (empty, control characters, spaces in a word);
@@ -187,7 +188,7 @@ const char *note_get(struct note_reader *r, const char *key, size_t max, size_t 
 
 /** note_get_str - the same, copied with a NUL behind; out has out_size characters
  * note_get_name - a value that name_valid() takes
- * note_get_u64 - decimal up to max; note_get_time - decimal Unix seconds
+ * note_get_u64 - decimal up to max; note_get_time - the same up to NOTE_TIME_MAX, so that sums with it do not overflow
  * note_get_b64, note_get_hex - exactly len bytes, lower-case hex
  * note_get_words - exactly n words, separated by one space
  * Errors:  -ERR_FORMAT, -ERR_RANGE, -ERR_OVERSIZE, and those of note_get; outputs are zeroed after an error */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A peer with good keys and bad intentions: replies and bodies that no honest node would make. */
 #include "exchange/exchange-int.h"
+#include "exchange/query.h"
 #include "nodes.h"
+#include "wire/parcel.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -166,6 +168,75 @@ static void test_old_receipt(void **state)
 
 /* ---- bodies ---- */
 
+/* The one parcel of a body with other times, signed again by the key of its sender. */
+static void set_times(struct nodes *w, struct nodes_mail *m, int64_t time_s, int64_t expires_s)
+{
+	struct cur c = cur_init(m->body.p, m->body.len);
+	struct parcel *p = malloc(sizeof(*p));
+	struct buf body, note;
+	buf_init(&body, EXCHANGE_BODY_MAX);
+	buf_init(&note, PARCEL_NOTE_MAX);
+	assert_int_equal(parcel_next(&c, p, NULL), 1);
+	p->outer.time_s = time_s;
+	p->outer.expires_s = expires_s;
+	assert_int_equal(parcel_outer_encode(&p->outer, &note), 0);
+	assert_int_equal(
+		note_sign_seed(&note, w->node[m->from].name, w->node[m->from].node32, NULL), 0);
+	assert_int_equal(parcel_put(&body, note.p, note.len, p->file, (size_t)p->outer.size), 0);
+	buf_done(&m->body);
+	m->body = body;
+	buf_done(&note);
+	free(p);
+}
+
+static void test_long_life(void **state)
+{
+	struct nodes *w = *state;
+	uint8_t id16[16];
+	struct exchange_received r;
+	struct buf reply;
+	struct nodes_mail *m = parcels_of(w, id16);
+	set_times(w, m, w->now_ms / 1000, w->now_ms / 1000 + 23 * 86400);
+	buf_init(&reply, EXCHANGE_BODY_MAX);
+	assert_int_equal(exchange_receive(w->node[FR].x, "it", EXCHANGE_PARCELS, m->body.p,
+					  m->body.len, &reply, NULL),
+			 0);
+	assert_int_equal(exchange_received(w->node[FR].x, id16, &r, NULL), 1);
+	assert_int_equal(r.state, EXCHANGE_REFUSED);
+	assert_string_equal(r.reason, "range");
+	assert_int_equal(node_effects(&w->node[FR], "hold it"), 0);
+	buf_done(&reply);
+	mail_drop(w);
+}
+
+static uint64_t small_disk(void *ctx)
+{
+	return 100 << 20;
+}
+
+/* Little space: FLASH is still taken, the rest waits with its sender. */
+static void test_small_disk(void **state)
+{
+	struct nodes *w = *state;
+	uint8_t flash16[16], normal16[16];
+	struct exchange_delivery d;
+	w->node[FR].env.disk_free = small_disk;
+	nodes_run(w);
+	assert_int_equal(node_post(&w->node[IT], EXCHANGE_FLASH, "now", flash16, NULL, "fr", NULL),
+			 0);
+	assert_int_equal(
+		node_post(&w->node[IT], EXCHANGE_NORMAL, "later", normal16, NULL, "fr", NULL), 0);
+	nodes_run(w);
+	assert_int_equal(exchange_delivery(w->node[IT].x, flash16, "fr", &d, NULL), 1);
+	assert_int_equal(d.state, EXCHANGE_ACCEPTED);
+	assert_int_equal(exchange_delivery(w->node[IT].x, normal16, "fr", &d, NULL), 1);
+	assert_int_equal(d.state, EXCHANGE_QUEUED);
+	assert_int_equal(d.last_error, -ERR_NOSPC);
+	w->node[FR].env.disk_free = NULL;
+	nodes_pass(w, 400000, 10000);
+	assert_int_equal(node_effects(&w->node[FR], "later"), 1);
+}
+
 /* Of the first refusal among frames. */
 static void refusal_id(const struct buf *reply, struct stream_refusal *ret)
 {
@@ -213,6 +284,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refusal_io, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refusal_while_members_change, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_old_receipt, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_long_life, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_small_disk, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unreadable_second, setup, teardown),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);

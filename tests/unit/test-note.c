@@ -451,6 +451,9 @@ static void test_writer_errors(void **state)
 	note_put_u64(&w, "k", 1); /* the first error stays */
 	assert_int_equal(note_writer_end(&w), -ERR_INVAL);
 	note_writer_init(&w, &b, "lugdunum.network/test/v1");
+	note_put_time(&w, "k", NOTE_TIME_MAX + 1);
+	assert_int_equal(note_writer_end(&w), -ERR_INVAL);
+	note_writer_init(&w, &b, "lugdunum.network/test/v1");
 	static uint8_t big[1025];
 	note_put_b64(&w, "k", big, sizeof(big));
 	assert_int_equal(note_writer_end(&w), -ERR_OVERSIZE);
@@ -466,14 +469,34 @@ static void test_writer_errors(void **state)
 	buf_done(&b);
 }
 
+/* A time near the end of 64 bits would overflow in the first sum with it. */
+static void test_time_limit(void **state)
+{
+	static const char *const texts[] = {"lugdunum.network/test/v1\ntime 253402300799999\n",
+					    "lugdunum.network/test/v1\ntime 253402300800000\n",
+					    "lugdunum.network/test/v1\ntime 9223372036854775807\n"};
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		struct note_reader r;
+		note_reader_init(&r, texts[i], strlen(texts[i]), "lugdunum.network/test/v1");
+		assert_int_equal(note_get_time(&r, "time"), i ? 0 : NOTE_TIME_MAX);
+		assert_int_equal(note_reader_end(&r, NULL), i ? -ERR_RANGE : 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_go_example),	 cmocka_unit_test(test_grammar),
-		cmocka_unit_test(test_limits),		 cmocka_unit_test(test_vkey),
-		cmocka_unit_test(test_sign_verify),	 cmocka_unit_test(test_sig_put),
-		cmocka_unit_test(test_other_algorithms), cmocka_unit_test(test_text_round_trip),
-		cmocka_unit_test(test_reader_errors),	 cmocka_unit_test(test_writer_errors),
+		cmocka_unit_test(test_time_limit),
+		cmocka_unit_test(test_go_example),
+		cmocka_unit_test(test_grammar),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_vkey),
+		cmocka_unit_test(test_sign_verify),
+		cmocka_unit_test(test_sig_put),
+		cmocka_unit_test(test_other_algorithms),
+		cmocka_unit_test(test_text_round_trip),
+		cmocka_unit_test(test_reader_errors),
+		cmocka_unit_test(test_writer_errors),
 	};
 	if (crypto_start() < 0)
 		return 1;
