@@ -57,6 +57,13 @@ static const struct store_migration steps[] = {
 	 "DROP TABLE exchange_place; DROP TABLE exchange_stream_in; DROP TABLE exchange_stream_out;"
 	 "DROP TABLE exchange_out; DROP TABLE exchange_sealed; DROP TABLE exchange_revoked; DROP TABLE exchange_key;"
 	 "DROP TABLE exchange_note"},
+	{2, "messages by id, lists by order",
+	 "CREATE INDEX exchange_place_id ON exchange_place (id);"
+	 "CREATE INDEX exchange_receipt_id ON exchange_receipt (id);"
+	 "CREATE INDEX exchange_in_ord ON exchange_in (ord);"
+	 "CREATE INDEX exchange_out_ord ON exchange_out (ord)",
+	 "DROP INDEX exchange_out_ord; DROP INDEX exchange_in_ord; DROP INDEX exchange_receipt_id;"
+	 "DROP INDEX exchange_place_id"},
 };
 
 const struct store_schema *exchange_schema(void)
