@@ -265,8 +265,8 @@ int exchange_watch(struct exchange *x, exchange_watcher *fn, void *ctx, struct e
 /** exchange_receipt - sign R3 (EXCHANGE_SEEN) or R4 (EXCHANGE_ACTED) for a received message and queue it, in the caller's open
  *                     transaction; the second one of a kind changes nothing
  * Returns: 0; -ERR_INVAL another state, no transaction; -ERR_NOENT no such message; -ERR_IO keyd; as store_exec */
-int exchange_receipt(struct exchange *x, const uint8_t id16[static 16], enum exchange_state what,
-		     struct err *e) WARN_UNUSED;
+int exchange_receipt(struct exchange *x, const char *peer, const uint8_t id16[static 16],
+		     enum exchange_state what, struct err *e) WARN_UNUSED;
 
 const char *exchange_state_name(enum exchange_state s); /* "queued", "stored" ... */
 const char *exchange_class_name(enum exchange_class c); /* "flash", "urgent", "normal", "bulk" */

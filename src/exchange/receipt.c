@@ -103,20 +103,17 @@ static int mark_received(struct exchange *x, const char *peer, const uint8_t *id
 	return (int)n;
 }
 
-int exchange_receipt(struct exchange *x, const uint8_t id16[static 16], enum exchange_state what,
-		     struct err *e)
+int exchange_receipt(struct exchange *x, const char *peer, const uint8_t id16[static 16],
+		     enum exchange_state what, struct err *e)
 {
-	char peer[EXCHANGE_NAME_MAX + 1];
 	if (!store_in_txn(x->s) || (what != EXCHANGE_SEEN && what != EXCHANGE_ACTED))
 		return err_set(e, ERR_INVAL, "state", "R3 or R4, inside a transaction.");
 	{
 		STORE_ROWS(rows);
-		int r = store_first(
-			x->s, "SELECT peer FROM exchange_in WHERE id = ? ORDER BY ord LIMIT 1",
-			VALS(val_blob(id16, 16)), &rows, e);
+		int r = store_first(x->s, "SELECT ord FROM exchange_in WHERE peer = ? AND id = ?",
+				    VALS(val_text(peer), val_blob(id16, 16)), &rows, e);
 		if (r <= 0)
 			return r < 0 ? r : err_set(e, ERR_NOENT, "id", NULL);
-		snprintf(peer, sizeof(peer), "%s", row_text(&rows, "peer", NULL));
 	}
 	int r = mark_received(x, peer, id16, what, exchange_now_s(x), e);
 	if (r <= 0)

@@ -44,15 +44,19 @@ int request_expire(struct requests *q, struct request_row *row, struct err *e) W
 /* ---- request-rows.c: all within the caller's transaction ---- */
 int64_t request_wall_s(const struct requests *q);
 int64_t request_steady_s(const struct requests *q);
+/** request_claimed - a time that the peer states, at most 5 minutes ahead of here: a clock started or stopped by a time to come
+ *                   would never ring */
+int64_t request_claimed(const struct requests *q, int64_t at_s);
 /** request_uuid - a new UUIDv7 in text */
 void request_uuid(const struct requests *q, char out[static REQUEST_ID_LEN + 1]);
 int row_insert(struct requests *q, const struct request_row *r, const char *body, size_t body_len,
 	       const char *case_ref, struct err *e) WARN_UNUSED;
-/** row_load - by id. Returns: 0; -ERR_NOENT; row_load_message - by the parcel's id. Returns: 1; 0 none */
+/** row_load - by id. Returns: 0; -ERR_NOENT; row_load_sent - a request of ours, by the id of its parcel
+ * and the peer that it went to, since a peer chooses the ids of its own parcels. Returns: 1; 0 none */
 int row_load(struct requests *q, const char *id, struct request_row *ret,
 	     struct err *e) WARN_UNUSED;
-int row_load_message(struct requests *q, const uint8_t id16[static 16], struct request_row *ret,
-		     struct err *e) WARN_UNUSED;
+int row_load_sent(struct requests *q, const uint8_t id16[static 16], const char *peer,
+		  struct request_row *ret, struct err *e) WARN_UNUSED;
 int row_update(struct requests *q, const struct request_row *r, struct err *e) WARN_UNUSED;
 /** row_doc - the request's part, decoded again from its row */
 int row_doc(struct requests *q, const char *id, struct request_doc *ret, struct err *e) WARN_UNUSED;

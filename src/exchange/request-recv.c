@@ -153,7 +153,7 @@ int request_on_event(void *ctx, struct exchange *x, const struct exchange_messag
 				     .event = ev.event,
 				     .arrived = true,
 				     .officer = ev.officer,
-				     .at_s = ev.at_s,
+				     .at_s = request_claimed(q, ev.at_s),
 				     .stored_s = m->stored_s,
 				     .doc = &ev,
 				     .body = part->p,
@@ -192,7 +192,8 @@ static int request_delivery(struct requests *q, struct request_row *row,
 		r = clock_done(q->s, row->id, CLOCK_RECEIPT, d->stored_s, e);
 		return r < 0 ? r : row_due(q, row->id, e);
 	case EXCHANGE_ACCEPTED:
-		return machine_step(q, row, EVENT_DELIVER, d->stored_s ? d->stored_s : d->decided_s,
+		return machine_step(q, row, EVENT_DELIVER,
+				    request_claimed(q, d->stored_s ? d->stored_s : d->decided_s),
 				    NULL, e);
 	case EXCHANGE_REFUSED:
 	case EXCHANGE_UNDELIVERED:
@@ -273,11 +274,9 @@ int request_on_delivery(void *ctx, struct exchange *x, const struct exchange_del
 {
 	struct requests *q = ctx;
 	struct request_row row;
-	int r = row_load_message(q, d->id16, &row, e);
+	int r = row_load_sent(q, d->id16, d->peer, &row, e);
 
 	if (r < 0)
 		return r;
-	if (r && row.side == SIDE_ORIGIN)
-		return request_delivery(q, &row, d, e);
-	return r ? 0 : event_delivery(q, d, e);
+	return r ? request_delivery(q, &row, d, e) : event_delivery(q, d, e);
 }

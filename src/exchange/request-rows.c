@@ -3,6 +3,8 @@
 #include "base/time.h"
 #include "exchange/request-int.h"
 
+enum { AHEAD_MAX_S = 300 }; /* the tolerance for clocks, as for expiry */
+
 static const struct store_migration steps[] = {
 	{
 		1,
@@ -31,6 +33,12 @@ static const struct store_migration steps[] = {
 		"proposer TEXT NOT NULL, author TEXT NOT NULL, expires_at BIGINT NOT NULL)",
 		"DROP TABLE request_approval; DROP TABLE request_clock; DROP TABLE request_event; DROP TABLE request",
 	},
+	{
+		2,
+		"received requests of a peer by time, which each new one is counted against",
+		"CREATE INDEX request_by_delivered ON request (side, peer, delivered_at)",
+		"DROP INDEX request_by_delivered",
+	},
 };
 
 const struct store_schema *request_schema(void)
@@ -48,6 +56,13 @@ int64_t request_wall_s(const struct requests *q)
 int64_t request_steady_s(const struct requests *q)
 {
 	return clock_steady(&q->clock, q->env->wall_ms(q->env->ctx), q->env->mono_ms(q->env->ctx));
+}
+
+int64_t request_claimed(const struct requests *q, int64_t at_s)
+{
+	int64_t latest_s = request_wall_s(q) + AHEAD_MAX_S;
+
+	return at_s < latest_s ? at_s : latest_s;
 }
 
 void request_uuid(const struct requests *q, char out[static REQUEST_ID_LEN + 1])
@@ -139,12 +154,12 @@ int row_load(struct requests *q, const char *id, struct request_row *ret, struct
 	return r < 0 ? r : row_read(&rows, ret, e);
 }
 
-int row_load_message(struct requests *q, const uint8_t id16[static 16], struct request_row *ret,
-		     struct err *e)
+int row_load_sent(struct requests *q, const uint8_t id16[static 16], const char *peer,
+		  struct request_row *ret, struct err *e)
 {
 	STORE_ROWS(rows);
-	int r = store_first(q->s, ROW_COLUMNS "WHERE message = ?", VALS(val_blob(id16, 16)), &rows,
-			    e);
+	int r = store_first(q->s, ROW_COLUMNS "WHERE message = ? AND side = 0 AND peer = ?",
+			    VALS(val_blob(id16, 16), val_text(peer)), &rows, e);
 
 	if (r <= 0)
 		return r;

@@ -203,12 +203,14 @@ static int effect_ack(struct requests *q, struct request_row *row, const struct 
 	if (act->arrived && !row->delivered_s) { /* overtook the receipt, whose time it repeats */
 		struct request_act deliver = *act;
 
-		deliver.at_s = act->doc->delivered_s ? act->doc->delivered_s : act->at_s;
+		deliver.at_s = act->doc->delivered_s ? request_claimed(q, act->doc->delivered_s)
+						     : act->at_s;
 		r = effect_deliver(q, row, &deliver, e);
 		if (r < 0)
 			return r;
 	}
-	if (!act->arrived && (r = exchange_receipt(q->x, row->message16, EXCHANGE_SEEN, e)) < 0)
+	if (!act->arrived &&
+	    (r = exchange_receipt(q->x, row->peer, row->message16, EXCHANGE_SEEN, e)) < 0)
 		return r;
 	return clock_done(q->s, row->id, CLOCK_ACK, act->at_s, e);
 }
@@ -303,7 +305,7 @@ static int effect_answer(struct requests *q, struct request_row *row, const stru
 	if (r < 0)
 		return r;
 	if (!act->arrived && act->doc->outcome &&
-	    (r = exchange_receipt(q->x, row->message16, EXCHANGE_ACTED, e)) < 0)
+	    (r = exchange_receipt(q->x, row->peer, row->message16, EXCHANGE_ACTED, e)) < 0)
 		return r;
 	r = clock_done(q->s, row->id, CLOCK_EXPIRY, act->at_s, e);
 	if (r < 0 || !(request_type_row(row->type)->flags & TYPE_TERM))

@@ -246,13 +246,15 @@ bool request_may(uint32_t roles, enum request_action a)
 }
 
 /* After the rows of the table the level rises in even steps: five minutes for FLASH, half the limit for the others. */
-enum { LADDER_FLASH_REPEAT_S = 300 };
+enum { LADDER_FLASH_REPEAT_S = 300, LADDER_STEP_MIN_S = 60 };
 
 int64_t request_ladder(enum request_class c, bool answer, int64_t limit_s, unsigned level)
 {
 	int64_t last_s = 0, step_s = c == CLASS_FLASH ? LADDER_FLASH_REPEAT_S : limit_s / 2;
 	unsigned n = 0;
 
+	if (step_s < LADDER_STEP_MIN_S) /* a policy note may set a limit of a second */
+		step_s = LADDER_STEP_MIN_S;
 	for (size_t i = 0; i < ARRAY_LEN(ladder); i++) {
 		if (ladder[i].class != c || ladder[i].answer != answer)
 			continue;

@@ -119,17 +119,18 @@ static void test_seen(void **state)
 	uint8_t id16[16];
 	post(w, EXCHANGE_URGENT, "look", id16);
 	nodes_run(w);
-	assert_int_equal(exchange_receipt(w->node[FR].x, id16, EXCHANGE_SEEN, NULL),
+	assert_int_equal(exchange_receipt(w->node[FR].x, "it", id16, EXCHANGE_SEEN, NULL),
 			 -ERR_INVAL); /* no transaction */
 	for (int i = 0; i < 2; i++) {
 		STORE_TXN(txn);
 		uint8_t none16[16] = {0};
 		assert_int_equal(store_begin(w->node[FR].store, STORE_WRITE, &txn, NULL), 0);
-		assert_int_equal(exchange_receipt(w->node[FR].x, id16, EXCHANGE_STORED, NULL),
+		assert_int_equal(exchange_receipt(w->node[FR].x, "it", id16, EXCHANGE_STORED, NULL),
 				 -ERR_INVAL);
-		assert_int_equal(exchange_receipt(w->node[FR].x, none16, EXCHANGE_SEEN, NULL),
+		assert_int_equal(exchange_receipt(w->node[FR].x, "it", none16, EXCHANGE_SEEN, NULL),
 				 -ERR_NOENT);
-		assert_int_equal(exchange_receipt(w->node[FR].x, id16, EXCHANGE_SEEN, NULL), 0);
+		assert_int_equal(exchange_receipt(w->node[FR].x, "it", id16, EXCHANGE_SEEN, NULL),
+				 0);
 		assert_int_equal(store_commit(&txn, NULL), 0);
 	}
 	w->now_ms += 5000;
@@ -137,7 +138,7 @@ static void test_seen(void **state)
 	assert_int_equal(delivery(&w->node[IT], id16, "fr").state, EXCHANGE_SEEN);
 	STORE_TXN(txn);
 	assert_int_equal(store_begin(w->node[FR].store, STORE_WRITE, &txn, NULL), 0);
-	assert_int_equal(exchange_receipt(w->node[FR].x, id16, EXCHANGE_ACTED, NULL), 0);
+	assert_int_equal(exchange_receipt(w->node[FR].x, "it", id16, EXCHANGE_ACTED, NULL), 0);
 	assert_int_equal(store_commit(&txn, NULL), 0);
 	nodes_run(w);
 	assert_int_equal(delivery(&w->node[IT], id16, "fr").state, EXCHANGE_ACTED);

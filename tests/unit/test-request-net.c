@@ -564,6 +564,7 @@ static json_t *whole(struct world *w, const char *id)
 }
 
 #define ID1 "019ab5a0-0000-7000-8000-000000000001"
+#define ID2 "019ab5a0-0000-7000-8000-000000000002"
 
 static void refused(struct world *w, json_t *part, const char *why)
 {
@@ -667,6 +668,30 @@ static void test_hostile_events(void **state)
 	state_is(w, IT, id, "ACKNOWLEDGED");
 	step_refused(w, FR, "paul", event_part(w, ID1, id, "accept"),
 		     "conflict"); /* an id is used once */
+}
+
+/* A question dated in 2099 would stop the clock of the requesting side until then. */
+static void test_question_of_tomorrow(void **state)
+{
+	struct world *w = *state;
+	char id[37], reason[EXCHANGE_REASON_MAX + 1];
+
+	sent(w, "TRACE", "URGENT", id);
+	assert_int_equal(
+		raw(w, FR, "paul", REQUEST_EVENT_MEDIA_TYPE, event_part(w, ID1, id, "ack"), reason),
+		EXCHANGE_ACCEPTED);
+	assert_int_equal(raw(w, FR, "paul", REQUEST_EVENT_MEDIA_TYPE,
+			     with(event_part(w, ID2, id, "clarify"), "at",
+				  json_string("2099-01-01T00:00:00Z")),
+			     reason),
+			 EXCHANGE_ACCEPTED);
+	state_is(w, IT, id, "CLARIFICATION");
+	world_pass(w, 24 * 3600 + 301);
+	world_settle(w);
+	clock_is(w, IT, id, "answer", "running");
+	world_pass(w, 8 * 3600);
+	world_settle(w);
+	assert_true(w->n[IT].rings[RING_LATE] > 0);
 }
 
 /* The nodes disagree (a store was tampered with): the step is refused with a signature, and people see it. */
@@ -870,6 +895,7 @@ int main(void)
 		TEST(test_hostile_requests),
 		TEST(test_quarantine),
 		TEST(test_hostile_events),
+		TEST(test_question_of_tomorrow),
 		TEST(test_step_refused_is_shown),
 		TEST(test_peer_away),
 		TEST(test_list_by_remaining_time),

@@ -327,6 +327,9 @@ static void test_ladder(void **state)
 	assert_int_equal(request_ladder(CLASS_FLASH, true, 1800, 2), 2100);
 	assert_int_equal(request_ladder(CLASS_URGENT, false, 1800, 1), 1800);
 	assert_int_equal(request_ladder(CLASS_URGENT, false, 1800, 3), 3600);
+	assert_int_equal(request_ladder(CLASS_URGENT, false, 1, 1), 1);
+	assert_true(request_ladder(CLASS_URGENT, false, 1, 3) >
+		    request_ladder(CLASS_URGENT, false, 1, 2)); /* else the clock never ends */
 }
 
 /* ---- request parts ---- */
