@@ -273,8 +273,18 @@ static int parse_bound(const char *name, const char *text, uint64_t *ret_seq, in
 		text);
 }
 
+struct export
+{
+	bool json;
+	uint64_t n;
+};
+
 static int print_line(void *ctx, const char *text, size_t len, struct err *e)
 {
+	struct export *x = ctx;
+	x->n++;
+	if (x->json)
+		return lug_print_json_item(text, len - 1, e);
 	if (fwrite(text, 1, len, stdout) == len)
 		return 0;
 	return err_set(e, err_errno(errno), NULL, "cannot write the output: %s", strerror(errno));
@@ -292,7 +302,13 @@ static int run_export(struct lug *l, const struct args *a, struct err *e)
 		r = parse_bound("to", args_str(a, "to"), &range.to_seq, &range.to_s, e);
 	if (r == 0 && args_str(a, "store"))
 		r = open_store(a, true, &s, e);
-	return r < 0 ? r : audit_export(s, dir, &range, print_line, NULL, NULL, e);
+	struct export x = {.json = l->json};
+	if (r == 0)
+		r = audit_export(s, dir, &range, print_line, &x, NULL, e);
+	if (!l->json || (r < 0 && x.n == 0))
+		return r;
+	int end = lug_print_json_end(r < 0 ? NULL : e);
+	return r < 0 ? r : end;
 }
 
 const struct verb verb_audit_export = {
@@ -301,7 +317,7 @@ const struct verb verb_audit_export = {
 	.summary = "print entries as JSON, one object a line",
 	.doc = "Without --store only what the log holds: number, time, type and commitment. With --store also the event and the salt of "
 	       "each entry that was not erased: SHA-256 of the salt's 32 bytes and the event's text is the commitment. Bounds are entry "
-	       "numbers or times in UTC, inclusive. The output is JSON lines with and without --json.",
+	       "numbers or times in UTC, inclusive. With --json the lines are one array.",
 	.examples =
 		"lug audit export --log /var/lib/lugdunum/audit --from 100 --to 200\n"
 		"# commitments only: shows no person\n"

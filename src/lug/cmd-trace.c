@@ -202,6 +202,8 @@ static int run_trace(struct lug *l, const struct args *a, struct err *e)
 	struct seeds seeds = {0};
 	int r = crypto_start();
 	r = r < 0 ? err_set(e, r, "crypto", NULL) : report_ledger_open(a, &led, e);
+	if (r == 0 && l->json && args_flag(a, "csv"))
+		r = err_set(e, ERR_INVAL, "csv", "--csv and --json exclude each other");
 	if (r == 0)
 		r = read_params(a, ledger_network(led)->decimals, &params, e);
 	if (r == 0)

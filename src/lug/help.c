@@ -250,7 +250,7 @@ static void manual(void)
 	for (int i = 0; verbs[i]; i++)
 		scdoc_verb(verbs[i]);
 	printf("# EXIT STATUS\n\n0 done; 1 failed, with the reason on stderr (with *--json* on stdout); 2 wrong usage.\n\n");
-	printf("# ENVIRONMENT\n\n*LUG_NODE* folder of the node; *LUG_OFFICER* officer to act as; *NO_COLOR* no colours.\n\n");
+	printf("# ENVIRONMENT\n\n*LUG_NODE* folder of the node; *LUG_OFFICER* officer to act as; *LUG_LEDGER* folder of the ledger; *NO_COLOR* no colours.\n\n");
 	printf("# SEE ALSO\n\n*lugd*(8), *lug-keyd*(8), *lugdunum.conf*(5)\n");
 }
 

@@ -77,6 +77,12 @@ int lug_api(struct lug *l, const char *method, const char *path, json_t *body, j
  * Returns: 0; -ERR_IO; -ERR_NOMEM when j is NULL */
 int lug_print_json(STEALS json_t *j, struct err *e) WARN_UNUSED;
 
+/** lug_print_json_item - one more value of an array that is the answer, for lists that may be long; text is JSON, borrowed
+ * lug_print_json_end - close it, also after an error on the way: what came out stays valid
+ * Returns: 0; -ERR_IO */
+int lug_print_json_item(const char *text, size_t len, struct err *e) WARN_UNUSED;
+int lug_print_json_end(struct err *e) WARN_UNUSED;
+
 /** text_safe - text from elsewhere for a terminal: control and bidirectional override characters become "?", in place */
 char *text_safe(char *s);
 

@@ -28,6 +28,27 @@ bool lug_json_printed(void)
 	return json_is_printed;
 }
 
+static int written(bool ok, struct err *e)
+{
+	return ok ? 0
+		  : err_set(e, err_errno(errno), NULL, "cannot write the output: %s",
+			    strerror(errno));
+}
+
+int lug_print_json_item(const char *text, size_t len, struct err *e)
+{
+	bool ok = fputs(json_is_printed ? ",\n" : "[\n", stdout) != EOF;
+	json_is_printed = true;
+	return written(ok && fwrite(text, 1, len, stdout) == len, e);
+}
+
+int lug_print_json_end(struct err *e)
+{
+	bool ok = puts(json_is_printed ? "\n]" : "[]") != EOF && fflush(stdout) != EOF;
+	json_is_printed = true;
+	return written(ok, e);
+}
+
 int lug_print_json(json_t *j, struct err *e)
 {
 	_cleanup_(freep) char *text =
@@ -35,11 +56,9 @@ int lug_print_json(json_t *j, struct err *e)
 	json_decref(j);
 	if (!text)
 		return err_set(e, -ERR_NOMEM, NULL, NULL);
-	if (puts(text) == EOF || fflush(stdout) == EOF)
-		return err_set(e, err_errno(errno), NULL, "cannot write the output: %s",
-			       strerror(errno));
-	json_is_printed = true;
-	return 0;
+	int r = written(puts(text) != EOF && fflush(stdout) != EOF, e);
+	json_is_printed = r == 0;
+	return r;
 }
 
 /* Length of a C0 or C1 control, or of a character that reorders text; 0 for any other. */

@@ -199,6 +199,19 @@ def test_bad_input(ransom, scenario, tmp_path):
     assert e["code"] == "corrupt" and "bad.labels" in e["message"]
 
 
+def test_mistyped_input_is_told_apart(ransom, scenario, tmp_path):
+    ledger, v = ransom / "ledger", scenario["victims"][0]
+    e = refused("trace", "1BgGZ9tcN4rm9KBzDn7KprQz87SZ26SAMJ", "--ledger", ledger)
+    assert e["code"] == "checksum" and "character 34 is 'J', probably 'H'" in e["message"]
+    e = refused("trace", "neither", "--ledger", ledger)
+    assert e["code"] == "format" and "neither TXID:N, TXID nor an address" in e["message"]
+    # a folder that is not there is not a folder without labels
+    assert refused("trace", v["outpoint"], "--ledger", ledger, "--labels", tmp_path / "none")["code"] == "noent"
+    assert refused("ledger", "labels", "list", "--ledger", tmp_path / "none")["code"] == "noent"
+    assert refused("ledger", "labels", "import", ransom / "labels.yaml", "--ledger", tmp_path / "none")["code"] == "noent"
+    assert refused("trace", v["outpoint"], "--ledger", ledger, "--csv")["code"] == "inval"
+
+
 def test_labels_verbs(tmp_path):
     pack = tmp_path / "Some Pack.yaml"
     good, bad = "1BgGZ9tcN4rm9KBzDn7KprQz87SZ26SAMH", "1BgGZ9tcN4rm9KBzDn7KprQz87SZ26SAMJ"

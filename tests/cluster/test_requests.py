@@ -113,6 +113,26 @@ def test_freeze_from_draft_to_close(rome, paris, tmp_path):
     eventually(lambda: rome.lug("anna", "request", "show", made["id"])["delivery"]["state"] == "acted")
 
 
+def test_texts_for_people_are_whole(rome, paris, tmp_path):
+    """What a second person approves, and what the other side answered, is shown to the last line."""
+    long_link = "seen in " + "a" * 5000 + " end"
+    made = new(rome, tmp_path, "--link", long_link, "--law-requesting", "art. 321 c.p.p.", "--law-requested", "art. 706-141 CPP",
+               "--followup", "investigation-order", "--followup-by", "2099-01-01T00:00:00Z", "--term-days", "30")
+    rome.lug("bruno", "request", "approve", made["id"], "--hash", made["content_sha256"])
+    eventually(lambda: state(rome, made["id"], "anna") == "DELIVERED")
+    paris.lug("paul", "request", "ack", made["id"], "--text", "the first line\nand the second")
+    eventually(lambda: state(rome, made["id"], "anna") == "ACKNOWLEDGED")
+    r = subprocess.run([LUG, "request", "show", made["id"], "--node", rome.folder, "--officer", "anna"], capture_output=True,
+                       text=True, timeout=60)
+    lines = [line.strip() for line in r.stdout.splitlines()]
+    for text in ("facts            La vittima ha pagato.", "Poi il denaro e' partito.", "the first line", "and the second",
+                 "law, requesting  art. 321 c.p.p.", "law, requested   art. 706-141 CPP", "follow-up        investigation-order",
+                 "shall last       30 days"):
+        assert text in lines, text
+    assert long_link in r.stdout
+    rome.lug("anna", "request", "withdraw", made["id"], "--text", "a test of the display")
+
+
 def test_for_people(rome, tmp_path):
     made = new(rome, tmp_path)
     r = subprocess.run([LUG, "request", "show", made["id"][:13], "--node", rome.folder, "--officer", "anna"], capture_output=True,

@@ -221,6 +221,8 @@ def test_export_opens_the_commitments(with_store):
         assert base64.b64decode(line["commit"]) == commitment
         assert json.loads(line["event"])["who"] == "officer.7"
     bare = ok([LUG, "audit", "export", "--log", folder]).decode()
+    assert json.loads(ok([LUG, "audit", "export", "--log", folder, "--json"])) == [json.loads(s) for s in bare.splitlines()]
+    assert json.loads(ok([LUG, "audit", "export", "--log", folder, "--from", "999999999", "--json"])) == []
     assert len(bare.splitlines()) == 300 and "officer" not in bare
     r = run([LUG, "audit", "export", "--log", folder, "--from", "yesterday"])
     assert r.returncode == 2 and b"neither the number" in r.stderr
