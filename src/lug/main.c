@@ -21,9 +21,10 @@ const struct verb *const verbs[] = {
 /* "must be a date": what is said of a field that a form shows above it; here the field comes in front. */
 static bool lacks_subject(const char *message)
 {
-	static const char *const verbs_of_fields[] = {"is ",	"are ",	     "must ",  "has ",
-						      "may ",	"does ",     "needs ", "wants ",
-						      "holds ", "cannot be "};
+	static const char *const verbs_of_fields[] = {
+		"is ",	   "are ",	"must ",	"has ",		"may ",	  "does ",
+		"needs ",  "wants ",	"holds ",	"cannot be ",	"names ", "belongs to ",
+		"not in ", "does not ", "unknown code", "unknown field"};
 	for (size_t i = 0; i < ARRAY_LEN(verbs_of_fields); i++)
 		if (strncmp(message, verbs_of_fields[i], strlen(verbs_of_fields[i])) == 0)
 			return true;
