@@ -328,6 +328,25 @@ static int keep_conflict(struct directory *d, const struct incoming *in, int64_t
 	return err_set(e, ERR_CONFLICT, "version", "%s", text);
 }
 
+/* A pin names the caller, so it has one member: else a member that copies another's pin takes that one's calls for its own. */
+static int check_pins(struct directory *d, const struct directory_node *n, int64_t now_s,
+		      struct err *e)
+{
+	for (size_t i = 0; i < d->nodes_n; i++) {
+		const struct directory_node *other = d->nodes[i];
+		if (strcmp(other->name, n->name) == 0 ||
+		    other->until_s < now_s - EXCHANGE_TOLERANCE_S)
+			continue;
+		for (size_t j = 0; j < n->pins_n; j++)
+			for (size_t k = 0; k < other->pins_n; k++)
+				if (memcmp(n->pins[j], other->pins[k], 32) == 0)
+					return err_set(e, ERR_DUPLICATE, "pin",
+						       "%s claims a TLS key of %s.", n->name,
+						       other->name);
+	}
+	return 0;
+}
+
 static int install(struct directory *d, const struct incoming *in, bool link,
 		   enum directory_result *ret, struct err *e)
 {
@@ -356,6 +375,9 @@ static int install(struct directory *d, const struct incoming *in, bool link,
 	if (!link && in->until_s < now_s - EXCHANGE_TOLERANCE_S)
 		return err_set(e, ERR_EXPIRED, "until", "The %s note %s has expired.",
 			       directory_type_names[in->type], in->name);
+	r = in->node ? check_pins(d, in->node, now_s, e) : 0;
+	if (r < 0)
+		return r;
 	*ret = DIRECTORY_INSTALLED;
 	return install_next(d, in, now_s, e);
 }

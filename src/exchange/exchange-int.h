@@ -34,6 +34,7 @@ enum {
 	EXCHANGE_POSTS_MAX = 600, /* a minute and peer */
 	EXCHANGE_UNOPENED_MAX = 4096,
 	EXCHANGE_UNOPENED_BYTES = 64 << 20,
+	EXCHANGE_STORED_HOUR = 1 << 30, /* bytes of new parcels an hour and peer */
 	EXCHANGE_SKEW_WARN_MS = 30000,
 	EXCHANGE_SKEW_ALARM_MS = 120000,
 	EXCHANGE_CODES_MAX = 32,
@@ -68,6 +69,8 @@ struct peer {
 	int64_t contact_s; /* wall; 0 never since the start */
 	int64_t minute_ms; /* mono, start of the minute that posts are counted in */
 	unsigned posts;
+	int64_t hour_ms; /* mono, start of the hour that stored bytes are counted in */
+	uint64_t stored_bytes;
 	struct buf have;  /* what the peer last said that it has of directory notes */
 	bool notes_ahead; /* it lacks some of ours */
 };

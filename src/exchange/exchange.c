@@ -345,6 +345,10 @@ int exchange_admit(struct exchange *x, const char *peer, enum exchange_kind k, s
 		p->minute_ms = now_ms;
 		p->posts = 0;
 	}
+	if (now_ms - p->hour_ms >= 3600000) {
+		p->hour_ms = now_ms;
+		p->stored_bytes = 0;
+	}
 	*ret_retry_s = 0;
 	if (++p->posts > EXCHANGE_POSTS_MAX) {
 		*ret_retry_s = (p->minute_ms + 60999 - now_ms) / 1000;
@@ -353,6 +357,11 @@ int exchange_admit(struct exchange *x, const char *peer, enum exchange_kind k, s
 	}
 	if (k != EXCHANGE_PARCELS)
 		return 0;
+	if (p->stored_bytes >= EXCHANGE_STORED_HOUR) {
+		*ret_retry_s = (p->hour_ms + 3600999 - now_ms) / 1000;
+		return err_set(e, ERR_QUOTA, "stored", "%s has sent more than %d MiB in an hour.",
+			       peer, EXCHANGE_STORED_HOUR >> 20);
+	}
 	int r = unopened(x, peer, &n, &bytes, e);
 	if (r < 0)
 		return r;

@@ -284,6 +284,7 @@ static int store_parcel(struct exchange *x, struct peer *p, const struct parcel 
 		r = advance(x, p, in, e);
 	if (r < 0 || known != KNOWN_NOT)
 		return r;
+	p->stored_bytes += c->outer.size;
 	hex_encode(c->outer.id16, 16, target + 7);
 	r = exchange_audit(x, AUDIT_RECEIVE, p->name, "parcel.store", target,
 			   json_pack("{s:s, s:I}", "class", parcel_class_name(c->outer.class),

@@ -277,6 +277,43 @@ static void test_unreadable_second(void **state)
 	mail_drop(w);
 }
 
+/* ---- quota, directory ---- */
+
+static void test_bytes_an_hour(void **state)
+{
+	struct nodes *w = *state;
+	struct exchange *x = w->node[FR].x;
+	uint8_t id16[16];
+	int64_t retry_s = 0;
+	nodes_run(w);
+	assert_int_equal(exchange_admit(x, "it", EXCHANGE_PARCELS, 100, &retry_s, NULL), 0);
+	assert_int_equal(node_post(&w->node[IT], EXCHANGE_BULK, "much", id16, NULL, "fr", NULL), 0);
+	nodes_run(w);
+	assert_true(exchange_peer(x, "it")->stored_bytes > 0);
+	exchange_peer(x, "it")->stored_bytes += EXCHANGE_STORED_HOUR;
+	assert_int_equal(exchange_admit(x, "it", EXCHANGE_PARCELS, 100, &retry_s, NULL),
+			 -ERR_QUOTA);
+	assert_in_range(retry_s, 1, 3600);
+	assert_int_equal(exchange_admit(x, "jp", EXCHANGE_PARCELS, 100, &retry_s, NULL), 0);
+	w->now_ms += 3600000;
+	assert_int_equal(exchange_admit(x, "it", EXCHANGE_PARCELS, 100, &retry_s, NULL), 0);
+}
+
+/* France claims Italy's TLS key. Its name comes first, so that Italy's calls would be taken for France's. */
+static void test_pin_of_another(void **state)
+{
+	struct nodes *w = *state;
+	struct directory *dir = exchange_directory(w->node[JP].x);
+	uint8_t pin32[32];
+	memcpy(pin32, w->node[IT].note.pins[0], 32);
+	memcpy(w->node[FR].note.pins[0], pin32, 32);
+	nodes_sign_node(w, FR);
+	assert_int_equal(directory_install(dir, "fr", w->node[FR].signed_note.p,
+					   w->node[FR].signed_note.len, NULL, NULL),
+			 -ERR_DUPLICATE);
+	assert_string_equal(directory_by_pin(dir, pin32, w->now_ms / 1000), "it");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,6 +323,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_old_receipt, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long_life, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_small_disk, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bytes_an_hour, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pin_of_another, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unreadable_second, setup, teardown),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
