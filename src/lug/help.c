@@ -124,12 +124,10 @@ static void completion_bash(void)
 				printf("--%s ", o->name);
 		printf("\" ;;\n");
 	}
-	for (int i = 0; verbs[i]; i++) {
-		size_t len = group_len(verbs[i]->name);
-		if (verbs[i]->name[len])
-			printf("\t\"%.*s\") next+=\" %s\" ;;&\n", (int)len, verbs[i]->name,
-			       verbs[i]->name + len + 1);
-	}
+	for (int i = 0; verbs[i]; i++)
+		for (const char *at = verbs[i]->name; (at = strchr(at, ' ')) != NULL; at++)
+			printf("\t\"%.*s\") next+=\" %.*s\" ;;&\n", (int)(at - verbs[i]->name),
+			       verbs[i]->name, (int)group_len(at + 1), at + 1);
 	printf("\t\"\") next=\"");
 	for (int i = 0; verbs[i]; i++)
 		printf("%.*s ", (int)group_len(verbs[i]->name), verbs[i]->name);

@@ -68,6 +68,8 @@ def test_completion_is_valid_bash_and_completes():
     subprocess.run(["bash", "-n"], input=script, text=True, check=True)
     run = script + '\nCOMP_WORDS=(lug vers); COMP_CWORD=1; _lug; echo "${COMPREPLY[*]}"\n'
     assert subprocess.run(["bash"], input=run, capture_output=True, text=True).stdout.split() == ["version"]
+    run = script + '\nCOMP_WORDS=(lug ledger labels im); COMP_CWORD=3; _lug; echo "${COMPREPLY[*]}"\n'
+    assert subprocess.run(["bash"], input=run, capture_output=True, text=True).stdout.split() == ["import"]
     for shell in ("zsh", "fish"):
         assert "lug" in lug("completion", shell).stdout
 
