@@ -136,7 +136,8 @@ static int f_read(sqlite3_file *f, void *out, int n, sqlite3_int64 off)
 	if (h->disk->dead)
 		return SQLITE_IOERR_READ;
 	size_t take = have < (size_t)n ? have : (size_t)n;
-	memcpy(out, h->blob->p + off, take);
+	if (take)
+		memcpy(out, h->blob->p + off, take);
 	memset((uint8_t *)out + take, 0, (size_t)n - take);
 	return take < (size_t)n ? SQLITE_IOERR_SHORT_READ : SQLITE_OK;
 }

@@ -548,6 +548,8 @@ static int run_seeds(uint64_t from, uint64_t count, uint64_t jobs)
 	       (unsigned long long)count, (unsigned long long)from, (unsigned long long)sum.bad,
 	       (unsigned long long)sum.messages, (unsigned long long)sum.delivered,
 	       (unsigned long long)sum.answered, (unsigned long long)sum.crashes);
+	if (failed)
+		printf("a process ended before its seeds were done\n");
 	return sum.bad || failed ? 1 : 0;
 }
 
