@@ -384,6 +384,23 @@ static void test_wire_refusals(void **state)
 	buf_done(&good);
 }
 
+/* A body whose second parcel cannot be read: the first one stands, and the refusal names no message. */
+static void test_unreadable_second(void **state)
+{
+	static const char none[] = "\nid 00000000000000000000000000000000\ncode ";
+	struct nodes *w = *state;
+	struct buf good = sample(w, "readable"), reply;
+	buf_init(&reply, EXCHANGE_BODY_MAX);
+	buf_put(&good, "\0\0\0\4abcd", 8);
+	assert_int_equal(exchange_receive(w->node[FR].x, "it", EXCHANGE_PARCELS, good.p, good.len,
+					  &reply, NULL),
+			 0);
+	assert_non_null(memmem(reply.p, reply.len, none, sizeof(none) - 1));
+	assert_int_equal(node_effects(&w->node[FR], "readable"), 1);
+	buf_done(&good);
+	buf_done(&reply);
+}
+
 static void test_replay_receipts(void **state)
 {
 	struct nodes *w = *state;
@@ -871,6 +888,7 @@ int main(void)
 		T(test_no_match),
 		T(test_wire_refusals),
 		T(test_replay_receipts),
+		T(test_unreadable_second),
 		T(test_expired_and_revoked),
 		T(test_overtake),
 		T(test_receiver_restored),
