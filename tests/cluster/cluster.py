@@ -169,6 +169,10 @@ class Node:
         except OSError as e:
             return f"--- log of {self.name}: {e} ---\n"
 
+    def lines(self):
+        with open(os.path.join(self.dir, "lugd.log"), encoding="utf-8", errors="replace") as f:
+            return f.read().splitlines()
+
     # -- calls --
 
     def _args(self, args, officer):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """One cluster a module; the nodes' logs with each failure; nothing is left behind but the folder of what failed."""
+import re
 import shutil
 import sys
 import tempfile
@@ -21,6 +22,8 @@ def make(request, **options):
     yield made
     live.remove(made)
     made.close()
+    wrong = [line for n in made.nodes.values() for line in n.lines() if re.search(r"Sanitizer|runtime error|Assertion|assert", line)]
+    assert not wrong, wrong
     if request.session.testsfailed == failed_before:
         shutil.rmtree(folder, ignore_errors=True)
     else:
