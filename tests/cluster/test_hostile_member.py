@@ -106,7 +106,7 @@ def test_file_for_somebody_else(cluster, jp):
 
 
 def test_file_that_is_no_age_file(cluster, jp):
-    assert jp.send(cluster.fr, *jp.outer(os.urandom(500))) == ["R1 stored", "R2 refused format"]
+    assert jp.send(cluster.fr, *jp.outer(b"this is no age file\n" * 25)) == ["R1 stored", "R2 refused format"]
 
 
 def test_manifest_of_another(cluster, jp):
