@@ -25,8 +25,9 @@ struct work {
 	uint32_t reached_cap;
 	struct waiting *heap;
 	uint32_t heap_n, heap_cap;
-	uint64_t place_next; /* the least that the queue may still hold */
-	uint32_t *group;     /* those of one transaction */
+	uint64_t place_next;	  /* the least that the queue may still hold */
+	uint32_t tx_begin, ticks; /* where it began; transactions taken off the queue */
+	uint32_t *group;	  /* those of one transaction */
 	uint32_t group_n, group_cap;
 	struct flow flow;
 	struct runs runs, out_runs;
@@ -438,11 +439,29 @@ static int conserved(struct trace *t)
 	return out + t->overlap == (unsigned __int128)t->seeds + t->spread ? 0 : -ERR_CORRUPT;
 }
 
+/* Tell how far it is; false to end here. */
+static bool work_tick(struct work *w)
+{
+	uint32_t at = w->heap[0].txnum;
+	if (!w->p.tick || w->ticks++ % TRACE_TICK_TX)
+		return true;
+	if (w->ticks == 1)
+		w->tx_begin = at;
+	struct trace_progress p = {.tx_done = w->p.back ? w->tx_begin - at : at - w->tx_begin,
+				   .tx_n = w->p.back ? w->tx_begin + 1 : w->tx_limit - w->tx_begin,
+				   .reached_n = w->t.reached_n};
+	return w->p.tick(w->p.tick_ctx, &p);
+}
+
 static int work_run(struct work *w, struct err *e)
 {
 	int r = 0;
 	uint32_t txnum = 0;
 	while (r == 0 && w->heap_n && !w->t.partial) {
+		if (!work_tick(w)) {
+			w->t.partial = true;
+			break;
+		}
 		r = group_take(w, &txnum);
 		if (r == 0)
 			r = group_follow(w, txnum);

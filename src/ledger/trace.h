@@ -72,6 +72,11 @@ struct trace_source trace_source_ledger(const struct ledger *l);
 int trace_joined(const struct trace_source *s, uint32_t txnum);
 
 enum { TRACE_REACHED_MAX = 5000000, TRACE_RUNS_MAX = 20000000 };
+enum { TRACE_TICK_TX = 4096 };
+struct trace_progress {
+	uint32_t tx_done, tx_n; /* of the chain from the seeds on, in the direction of the trace */
+	uint32_t reached_n;
+};
 struct trace_params {
 	enum trace_policy policy;
 	enum trace_fees fees;
@@ -84,6 +89,9 @@ struct trace_params {
 	uint32_t runs_max;			   /* budget of fifo intervals; 0: TRACE_RUNS_MAX */
 	bool (*stop)(void *ctx, uint32_t address); /* stop at this address? NULL: never */
 	void *stop_ctx;
+	/* Called at the start and every TRACE_TICK_TX transactions followed; false ends the trace as the budget does. NULL: never */
+	bool (*tick)(void *ctx, const struct trace_progress *p);
+	void *tick_ctx;
 };
 /** trace_params_init - haircut, forward, fees skipped, no stops, default budgets */
 void trace_params_init(struct trace_params *p);
@@ -104,7 +112,7 @@ struct trace {
 	struct trace_reached
 		*reached; /* seeds first, by output; then in the order in which they were reached */
 	uint32_t reached_n, seed_n;
-	bool partial;	 /* the budget ended it */
+	bool partial;	 /* the budget, or tick(), ended it */
 	uint32_t height; /* the ledger's height that the answer holds for */
 	uint32_t tx_followed;
 	uint64_t seeds, overlap, spread, fees, minted; /* see taint.md 6 */

@@ -167,18 +167,35 @@ static int open_labels(const struct args *a, const struct ledger *led, struct la
 
 /* ---- the verb ---- */
 
+static bool show_progress(void *bar, const struct trace_progress *p)
+{
+	char note[48];
+	struct progress *b = bar;
+	b->total = p->tx_n;
+	snprintf(note, sizeof(note), "%" PRIu32 " outputs reached", p->reached_n);
+	progress_at(b, p->tx_done, note);
+	return true;
+}
+
 static int answer(struct lug *l, const struct args *a, struct trace_report *rep,
 		  const struct seeds *seeds, struct err *e)
 {
 	_cleanup_(json_decrefp) json_t *j = NULL;
 	_cleanup_(trace_done) struct trace t = {0};
 	struct trace_source s = trace_source_ledger(rep->ledger);
+	struct trace_params p = *rep->params;
+	struct progress bar;
+	p.tick = show_progress;
+	p.tick_ctx = &bar;
 	rep->limit = l->json ? LIMIT_JSON : LIMIT_DEFAULT;
 	int r = args_u64(a, "limit", 1, LIMIT_MAX, &rep->limit, e);
 	if (r == 0)
 		r = args_u64(a, "after", 0, UINT32_MAX, &rep->after, e);
-	if (r == 0)
-		r = trace_run(&s, rep->params, seeds->p, seeds->n, &t, e);
+	if (r < 0)
+		return r;
+	progress_start(&bar, l, "trace", "transactions", 0);
+	r = trace_run(&s, &p, seeds->p, seeds->n, &t, e);
+	progress_end(&bar);
 	if (r < 0)
 		return r;
 	rep->trace = &t;

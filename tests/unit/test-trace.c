@@ -561,6 +561,99 @@ static void test_budget(void **state)
 	trace_done(&t);
 }
 
+struct ticks {
+	uint32_t n, stop_at, last;
+};
+static bool tick_count(void *ctx, const struct trace_progress *p)
+{
+	struct ticks *k = ctx;
+	assert_true(p->tx_done < p->tx_n && (!k->n || p->tx_done > k->last));
+	k->last = p->tx_done;
+	return k->n++ < k->stop_at;
+}
+
+/* A line of transactions longer than any world: each spends the output of the one before. */
+static void line_tx(const void *ctx, uint32_t t, struct trace_tx *ret)
+{
+	(void)ctx;
+	*ret = (struct trace_tx){
+		.first_out = t, .first_in = t ? t - 1 : 0, .out_n = 1, .in_n = t > 0};
+}
+static void line_block(const void *ctx, uint32_t t, struct trace_block *ret)
+{
+	(void)ctx;
+	*ret = (struct trace_block){.height = t, .first_tx = t, .tx_n = 1};
+}
+static uint64_t line_in(const void *ctx, uint64_t in)
+{
+	(void)ctx;
+	return in;
+}
+static uint64_t line_value(const void *ctx, uint64_t o)
+{
+	(void)ctx;
+	(void)o;
+	return 7;
+}
+static uint32_t line_address(const void *ctx, uint64_t o)
+{
+	(void)ctx;
+	return (uint32_t)o + 1;
+}
+enum { LINE = 3 * TRACE_TICK_TX };
+static uint32_t line_spender(const void *ctx, uint64_t o)
+{
+	(void)ctx;
+	return o + 1 < LINE ? (uint32_t)o + 1 : 0;
+}
+static uint32_t line_maker(const void *ctx, uint64_t o)
+{
+	(void)ctx;
+	return (uint32_t)o;
+}
+static bool line_known(const void *ctx, uint64_t o)
+{
+	(void)ctx;
+	(void)o;
+	return true;
+}
+static const struct trace_source line_source = {.tx_n = LINE,
+						.output_n = LINE,
+						.tx = line_tx,
+						.block = line_block,
+						.in_output = line_in,
+						.out_value = line_value,
+						.out_address = line_address,
+						.out_spender = line_spender,
+						.out_tx = line_maker,
+						.out_known = line_known};
+
+static void test_tick(void **state)
+{
+	(void)state;
+	for (int back = 0; back < 2; back++) {
+		struct ticks whole = {.stop_at = UINT32_MAX}, cut = {.stop_at = 2};
+		struct trace_params p;
+		struct trace t;
+		uint64_t seed = back ? LINE - 1 : 0;
+		trace_params_init(&p);
+		p.back = back;
+		p.tick = tick_count;
+		p.tick_ctx = &whole;
+		assert_int_equal(trace_run(&line_source, &p, &seed, 1, &t, NULL), 0);
+		assert_int_equal(whole.n, 3);
+		assert_false(t.partial);
+		assert_int_equal(t.reached_n, LINE);
+		trace_done(&t);
+		p.tick_ctx = &cut;
+		assert_int_equal(trace_run(&line_source, &p, &seed, 1, &t, NULL), 0);
+		assert_true(t.partial);
+		assert_int_equal(t.reached_n, 2 * TRACE_TICK_TX + 1);
+		assert_int_equal(t.ended[TRACE_BUDGET], 7);
+		trace_done(&t);
+	}
+}
+
 static void test_height(void **state)
 {
 	(void)state;
@@ -763,11 +856,11 @@ int main(void)
 		cmocka_unit_test(test_e3_self_change), cmocka_unit_test(test_e4_coinjoin),
 		cmocka_unit_test(test_e5_fees),	       cmocka_unit_test(test_e6_backward),
 		cmocka_unit_test(test_random),	       cmocka_unit_test(test_tiny),
-		cmocka_unit_test(test_budget),	       cmocka_unit_test(test_height),
-		cmocka_unit_test(test_join_stop),      cmocka_unit_test(test_lost),
-		cmocka_unit_test(test_foreign),	       cmocka_unit_test(test_faults),
-		cmocka_unit_test(test_circle),	       cmocka_unit_test(test_holders),
-		cmocka_unit_test(test_huge),
+		cmocka_unit_test(test_budget),	       cmocka_unit_test(test_tick),
+		cmocka_unit_test(test_height),	       cmocka_unit_test(test_join_stop),
+		cmocka_unit_test(test_lost),	       cmocka_unit_test(test_foreign),
+		cmocka_unit_test(test_faults),	       cmocka_unit_test(test_circle),
+		cmocka_unit_test(test_holders),	       cmocka_unit_test(test_huge),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
