@@ -412,6 +412,14 @@ int directory_install(struct directory *d, const char *from, const void *note, s
 
 /* ---- the next own note ---- */
 
+static bool has_revoked(const struct directory_node *n, const struct note_verifier *key)
+{
+	for (size_t i = 0; i < n->revoked_n; i++)
+		if (memcmp(n->revoked[i].vkey.pk32, key->pk32, 32) == 0)
+			return true;
+	return false;
+}
+
 static void merge(struct directory_node *n, const struct directory_node *last)
 {
 	if (!n->endpoints_n) {
@@ -426,10 +434,9 @@ static void merge(struct directory_node *n, const struct directory_node *last)
 		memcpy(n->languages, last->languages, sizeof(n->languages));
 		n->languages_n = last->languages_n;
 	}
-	if (!n->revoked_n) {
-		memcpy(n->revoked, last->revoked, sizeof(n->revoked));
-		n->revoked_n = last->revoked_n;
-	}
+	for (size_t i = 0; i < last->revoked_n && n->revoked_n < DIRECTORY_REVOKED_MAX; i++)
+		if (!has_revoked(n, &last->revoked[i].vkey))
+			n->revoked[n->revoked_n++] = last->revoked[i];
 	if (!n->powers)
 		n->powers = last->powers;
 	if (!n->duty[0])

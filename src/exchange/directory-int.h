@@ -24,7 +24,7 @@ const char *directory_kind_name(enum directory_key_kind k);
 const char *directory_power_name(size_t bit); /* NULL past the end */
 const char *directory_class_name(enum directory_class c);
 bool directory_member_name_valid(const char *s);
-/** directory_node_sort - keys and epochs into the order that a note has */
+/** directory_node_sort - keys, epochs and revocations into the order that a note has */
 void directory_node_sort(struct directory_node *n);
 
 #endif

@@ -206,8 +206,16 @@ static int by_epoch(const void *a, const void *b)
 	return (x->number > y->number) - (x->number < y->number);
 }
 
+static int by_revoked(const void *a, const void *b)
+{
+	const struct directory_revoked *x = a, *y = b;
+	int r = strcmp(x->vkey.name, y->vkey.name);
+	return r ? r : (x->since_s > y->since_s) - (x->since_s < y->since_s);
+}
+
 void directory_node_sort(struct directory_node *n)
 {
+	qsort(n->revoked, n->revoked_n, sizeof(n->revoked[0]), by_revoked);
 	qsort(n->keys, n->keys_n, sizeof(n->keys[0]), by_key);
 	qsort(n->epochs, n->epochs_n, sizeof(n->epochs[0]), by_epoch);
 }

@@ -6,6 +6,7 @@
 #include "audit/audit.h"
 #include "crypto/crypto.h"
 #include "exchange/exchange-int.h"
+#include "exchange/fault.h"
 #include <string.h>
 
 const char *const directory_type_names[] = {"members", "node", "policy"};
@@ -246,11 +247,30 @@ int directory_key_check(struct directory *d, const char *member, enum directory_
 		return r;
 	if (k.kind != kind)
 		return err_set(e, ERR_KEY_TYPE, key_name, NULL);
-	if (time_s >= revoked_s)
+	if (FAULT(BACK_DATED) ? time_s >= revoked_s : revoked_s != INT64_MAX)
 		return err_set(e, ERR_KEY_REVOKED, key_name, NULL);
-	if (time_s < k.from_s - EXCHANGE_TOLERANCE_S || time_s > k.until_s)
+	if (time_s > k.until_s)
 		return err_set(e, ERR_KEY_EXPIRED, key_name, NULL);
 	*ret = k;
+	return 0;
+}
+
+int directory_key_stands(struct directory *d, const char *name, size_t name_len, uint32_t key_id,
+			 bool *ret, struct err *e)
+{
+	const struct directory_node *own = directory_node(d, d->x->node);
+	struct directory_key key;
+	*ret = false;
+	for (size_t i = 0; own && i < own->keys_n; i++) {
+		const struct directory_key *k = &own->keys[i];
+		if (k->vkey.key_id != key_id || strlen(k->vkey.name) != name_len ||
+		    memcmp(k->vkey.name, name, name_len) != 0)
+			continue;
+		int r = directory_key_check(d, own->name, k->kind, name, name_len, key_id,
+					    k->from_s, &key, NULL);
+		*ret = r == 0;
+		return r == -ERR_IO || r == -ERR_BUSY ? err_set(e, r, "key", NULL) : 0;
+	}
 	return 0;
 }
 

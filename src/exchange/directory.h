@@ -211,14 +211,22 @@ const struct directory_policy *directory_policy(struct directory *d);
 int directory_epoch_key(struct directory *d, const char *name, int64_t now_s,
 			struct directory_epoch *ret, struct err *e) WARN_UNUSED;
 
-/** directory_key_check - may this key sign as that kind for that member, for a text signed at time_s
+/** directory_key_check - may this key sign as that kind for that member, in a text that is received now
  * In:      name     key name in the signature line; key_id from there
+ *          time_s   time that the text claims
  * Out:     ret      the key; its bytes are what the signature must hold under
- * Notes:   validity is measured at time_s of the text; revocation at any time of the text
- * Returns: 0; -ERR_KEY_UNKNOWN; -ERR_KEY_EXPIRED; -ERR_KEY_REVOKED; -ERR_KEY_TYPE; -ERR_MEMBER_UNKNOWN */
+ * Notes:   the key's end is compared with time_s; a revocation that is known counts whatever time_s is
+ * Returns: 0; -ERR_KEY_UNKNOWN; -ERR_KEY_EXPIRED; -ERR_KEY_REVOKED; -ERR_KEY_TYPE; -ERR_MEMBER_UNKNOWN
+ * Source:  docs/protocol/directory.md 3 */
 int directory_key_check(struct directory *d, const char *member, enum directory_key_kind kind,
 			const char *name, size_t name_len, uint32_t key_id, int64_t time_s,
 			struct directory_key *ret, struct err *e) WARN_UNUSED;
+
+/** directory_key_stands - does a key speak for this node itself today: listed in the own node note in force, not revoked
+ * Out:     ret      the answer
+ * Returns: 0; as store_exec */
+int directory_key_stands(struct directory *d, const char *name, size_t name_len, uint32_t key_id,
+			 bool *ret, struct err *e) WARN_UNUSED;
 
 /** directory_note - the signed note in force, as text, for export and for proof
  * In:      name     member, "" for members

@@ -110,8 +110,8 @@ int64_t exchange_mono(const struct exchange *x);
  * In:      detail   STEALS a JSON object; NULL: none */
 int exchange_audit(struct exchange *x, enum audit_type type, const char *who, const char *what,
 		   const char *target, json_t *detail, struct err *e) WARN_UNUSED;
-/** exchange_note_open - parse a note of a peer and look at its type; exchange_note_verify - by which node key (or other kind)
- * of the peer, valid at the text's time, it is signed
+/** exchange_note_open - parse a note of a peer and look at its type; exchange_note_verify - is it signed by a node key (or other
+ * kind) of the peer that counts now for a text of this time
  * Returns: 0; as note_parse, directory_key_check, note_verify_one; -ERR_KEY_TYPE another type */
 int exchange_note_open(struct exchange *x, const char *peer, const void *p, size_t len,
 		       const char *type, struct note *ret, struct err *e) WARN_UNUSED;
@@ -119,6 +119,12 @@ int exchange_note_verify(struct exchange *x, const char *peer, const struct note
 			 struct err *e) WARN_UNUSED;
 int exchange_note_verify_as(struct exchange *x, const char *peer, enum directory_key_kind kind,
 			    const struct note *n, int64_t time_s, struct err *e) WARN_UNUSED;
+/** exchange_note_renew - a note of ours as it is to be sent: the same bytes, or, when its key speaks for this node no more, the same
+ *                       text under the present key (docs/protocol/streams.md 2)
+ * Out:     ret      initialised buffer, appended to
+ * Returns: 0; as note_parse, env->sign, store_exec */
+int exchange_note_renew(struct exchange *x, const void *p, size_t len, struct buf *ret,
+			struct err *e) WARN_UNUSED;
 /** exchange_code - -ERR_X of an error's name, -ERR_UNSUPPORTED if it is not in the table
  * exchange_temporary - does trying again later make sense for a refusal with this code */
 int exchange_code(const char *name);
@@ -275,6 +281,9 @@ int stream_place(struct exchange *x, const char *peer, uint64_t epoch, uint64_t 
 
 /* ---- frames ---- */
 void frame_put(struct buf *b, const void *p, size_t len);
+/** frame_put_own - a kept note of ours as a frame, renewed if need be */
+int frame_put_own(struct exchange *x, struct buf *b, const void *p, size_t len,
+		  struct err *e) WARN_UNUSED;
 /** frame_next - the next frame of a body; 1, 0 at its end, or -ERR_FORMAT, -ERR_OVERSIZE */
 int frame_next(struct cur *c, const void **ret_p, size_t *ret_len);
 #endif

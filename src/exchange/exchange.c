@@ -136,10 +136,10 @@ int exchange_code(const char *name)
 
 bool exchange_temporary(int code)
 {
-	static const int codes[] = {ERR_GAP,	  ERR_KEY_UNKNOWN,    ERR_KEY_EXPIRED, ERR_QUOTA,
-				    ERR_AGAIN,	  ERR_NOSPC,	      ERR_IO,	       ERR_NOMEM,
-				    ERR_BUSY,	  ERR_MEMBER_UNKNOWN, ERR_STALE,       ERR_PIPE,
-				    ERR_TIMEDOUT, ERR_STREAM_STOPPED};
+	static const int codes[] = {ERR_GAP,   ERR_KEY_UNKNOWN, ERR_KEY_EXPIRED,    ERR_KEY_REVOKED,
+				    ERR_QUOTA, ERR_AGAIN,	ERR_NOSPC,	    ERR_IO,
+				    ERR_NOMEM, ERR_BUSY,	ERR_MEMBER_UNKNOWN, ERR_STALE,
+				    ERR_PIPE,  ERR_TIMEDOUT,	ERR_STREAM_STOPPED};
 	for (size_t i = 0; i < ARRAY_LEN(codes); i++)
 		if (code == -codes[i])
 			return true;

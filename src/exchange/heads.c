@@ -4,6 +4,7 @@
  * Only a head that answers our own question is fresh: from another one it may not be concluded that somebody was restored.
  * The sender decides about its own stream: a receiver never asks for a reset, it shows what it has. */
 #include "exchange/exchange-int.h"
+#include "exchange/fault.h"
 #include <string.h>
 
 /* ---- our head ---- */
@@ -314,6 +315,30 @@ int exchange_note_verify_as(struct exchange *x, const char *peer, enum directory
 	return r;
 }
 
+int exchange_note_renew(struct exchange *x, const void *p, size_t len, struct buf *ret,
+			struct err *e)
+{
+	struct note n;
+	bool stands = false;
+	_cleanup_(buf_done) struct buf fresh;
+	buf_init(&fresh, NOTE_MAX);
+	int r = note_parse(p, len, &n, e);
+	if (r >= 0 && n.sigs_n)
+		r = directory_key_stands(x->dir, n.p + n.sigs[0].name_off, n.sigs[0].name_len,
+					 n.sigs[0].key_id, &stands, e);
+	if (r >= 0 && !stands && !FAULT(NO_RENEWAL)) {
+		buf_put(&fresh, n.p, n.text_len);
+		r = x->env->sign(x->env->ctx, EXCHANGE_KEY_NODE, &fresh, e);
+	}
+	if (r < 0)
+		return r;
+	if (fresh.len)
+		buf_put(ret, fresh.p, fresh.len);
+	else
+		buf_put(ret, p, len);
+	return buf_err(ret);
+}
+
 static int head_open(struct exchange *x, struct peer *p, const void *bytes, size_t len,
 		     struct stream_head *ret, struct err *e)
 {
@@ -371,7 +396,9 @@ int heads_pump(struct exchange *x, struct peer *p, struct err *e)
 	if (r < 0)
 		return r;
 	if (out.reset.len)
-		frame_put(&body, out.reset.p, out.reset.len);
+		r = frame_put_own(x, &body, out.reset.p, out.reset.len, e);
+	if (r < 0)
+		return r;
 	slot_send(x, p, SLOT_HEADS, EXCHANGE_HEADS, &body);
 	return 0;
 }

@@ -113,6 +113,8 @@ static int collect(struct exchange *x, const char *peer, enum lane lane, struct 
 		   struct buf *body, struct err *e)
 {
 	int count = 0;
+	_cleanup_(buf_done) struct buf renewed;
+	buf_init(&renewed, NOTE_MAX);
 	STORE_ROWS(rows);
 	int r = store_query(
 		x->s,
@@ -126,7 +128,10 @@ static int collect(struct exchange *x, const char *peer, enum lane lane, struct 
 			   *file = row_blob(&rows, "file", &file_len);
 		if (count && body->len + note_len + file_len > EXCHANGE_BATCH_BYTES)
 			break;
-		r = parcel_put(body, note, note_len, file, file_len);
+		buf_clear(&renewed);
+		if ((r = exchange_note_renew(x, note, note_len, &renewed, e)) < 0)
+			break;
+		r = parcel_put(body, renewed.p, renewed.len, file, file_len);
 		s->last_seq = row_u64(&rows, "seq");
 		s->epoch = row_u64(&rows, "epoch");
 		s->first_seq = count++ ? s->first_seq : s->last_seq;

@@ -84,11 +84,10 @@ int receipt_frames(struct exchange *x, const char *peer, const uint8_t id16[stat
 	while (r >= 0 && (r = store_next(&rows, e)) > 0) {
 		size_t len;
 		const void *p = row_blob(&rows, "note", &len);
-		frame_put(out, p, len);
+		if ((r = frame_put_own(x, out, p, len, e)) < 0)
+			break;
 	}
-	if (r >= 0)
-		r = row_err(&rows, e);
-	return r < 0 ? r : buf_err(out);
+	return r < 0 ? r : row_err(&rows, e);
 }
 
 static int mark_received(struct exchange *x, const char *peer, const uint8_t *id16,
@@ -152,7 +151,8 @@ int receipt_pump(struct exchange *x, struct peer *p, struct err *e)
 		struct sent_receipt *k = &s->receipts[s->receipts_n++];
 		row_copy(&rows, "id", k->id16, 16);
 		k->kind = row_i64(&rows, "kind");
-		frame_put(&body, note, len);
+		if ((r = frame_put_own(x, &body, note, len, e)) < 0)
+			break;
 	}
 	if (r >= 0)
 		r = row_err(&rows, e);
@@ -401,7 +401,7 @@ static int take_pushed(struct exchange *x, const char *peer, const void *frame, 
 	int r = receipt_take(x, peer, frame, len, e);
 	if (r == -ERR_IO || r == -ERR_NOSPC || r == -ERR_NOMEM)
 		return r;
-	if (r < 0 && (exchange_temporary(r) || r == -ERR_KEY_REVOKED))
+	if (r < 0 && exchange_temporary(r))
 		return refusal_put(x, peer, NULL, r, reply, e);
 	return 0;
 }

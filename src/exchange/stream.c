@@ -124,6 +124,17 @@ void frame_put(struct buf *b, const void *p, size_t len)
 	buf_put(b, p, len);
 }
 
+int frame_put_own(struct exchange *x, struct buf *b, const void *p, size_t len, struct err *e)
+{
+	_cleanup_(buf_done) struct buf note;
+	buf_init(&note, NOTE_MAX);
+	int r = exchange_note_renew(x, p, len, &note, e);
+	if (r < 0)
+		return r;
+	frame_put(b, note.p, note.len);
+	return buf_err(b);
+}
+
 int frame_next(struct cur *c, const void **ret_p, size_t *ret_len)
 {
 	if (cur_left(c) == 0)

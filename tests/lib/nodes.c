@@ -197,6 +197,30 @@ void nodes_sign_node(struct nodes *w, size_t i)
 	MUST(directory_sign(key, node->identity32, &node->signed_note, NULL));
 }
 
+void nodes_rekey(struct nodes *w, size_t i, enum directory_key_kind kind, bool revoke)
+{
+	static const char *const suffix[] = {"", "/evidence", "/audit"};
+	struct node *node = &w->node[i];
+	uint8_t *seeds[] = {node->node32, node->evidence32, node->audit32};
+	struct directory_node *n = &node->note;
+	int64_t now_s = w->now_ms / 1000;
+	size_t at = 0; /* the newest of the kind */
+	for (size_t k = 0; k < n->keys_n; k++)
+		at = n->keys[k].kind == kind ? k : at;
+	if (revoke)
+		n->revoked[n->revoked_n++] = (struct directory_revoked){now_s, n->keys[at].vkey};
+	prng_bytes(&w->rng, seeds[kind], 32);
+	struct directory_key fresh = {kind, now_s, now_s + 90 * 86400,
+				      verifier(node->name, suffix[kind], seeds[kind])};
+	if (!revoke) {
+		memmove(&n->keys[at + 1], &n->keys[at], (n->keys_n - at) * sizeof(n->keys[0]));
+		n->keys_n++;
+		at++;
+	}
+	n->keys[at] = fresh;
+	nodes_sign_node(w, i);
+}
+
 static void make_note(struct nodes *w, size_t i)
 {
 	struct node *node = &w->node[i];

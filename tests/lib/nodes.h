@@ -66,6 +66,10 @@ void nodes_done(struct nodes *w);
 void nodes_sign_members(struct nodes *w, uint32_t without, uint32_t signers);
 void nodes_sign_node(struct nodes *w, size_t i);
 
+/** nodes_rekey - the node signs with a new key of that kind from now on, and its next note says so; revoke: the old one is revoked in
+ *               it, else it stays listed beside the new one. The note is signed, not installed. */
+void nodes_rekey(struct nodes *w, size_t i, enum directory_key_kind kind, bool revoke);
+
 /** node_open - open store and exchange at a path (":memory:"), with the probe's handler; node_install - members and all notes
  * node_close - as a clean stop or, since nothing is flushed, a crash */
 int node_open(struct node *node, const char *where, const struct store_options *o, struct err *e);

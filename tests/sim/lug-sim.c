@@ -339,6 +339,8 @@ static void setup(struct sim *s, uint64_t seed)
 		add(s, SIM_POST, (int64_t)prng_below(&s->rng, SIM_CHAOS_MS));
 	for (int i = 0; i < 24; i++)
 		add(s, SIM_FAULT, (int64_t)prng_below(&s->rng, SIM_CHAOS_MS));
+	if (seed % 3 == 0)
+		add(s, SIM_STEAL, (int64_t)(seed * 7919 % SIM_CHAOS_MS))->a = seed / 3 % SIM_NODES;
 }
 
 static void teardown(struct sim *s)
@@ -359,6 +361,36 @@ static void look(struct sim *s, size_t i)
 	trace(s, "desk", i, 0, NULL, 0);
 	if (s->net.node[i].x)
 		after(s, i);
+}
+
+static void steal(struct sim *s, size_t i)
+{
+	trace(s, "steal", i, 0, NULL, 0);
+	thief_steal(s, i);
+	add(s, SIM_PUBLISH, 0);
+	for (size_t b = 0; b < SIM_NODES; b++)
+		add(s, SIM_FORGE, 1000)->b = b;
+}
+
+static void publish(struct sim *s)
+{
+	bool done = thief_publish(s);
+	trace(s, done ? "published" : "unpublished", s->thief.victim, 0, NULL, 0);
+	if (s->net.node[s->thief.victim].x)
+		after(s, s->thief.victim);
+	if (!done)
+		add(s, SIM_PUBLISH, 2000);
+}
+
+/* Once each, as soon as the other one knows. */
+static void forge(struct sim *s, size_t to)
+{
+	bool done = thief_forge(s, to);
+	trace(s, done ? "forged" : "unforged", s->thief.victim, to, NULL, 0);
+	if (s->net.node[to].x)
+		after(s, to);
+	if (!done && to != s->thief.victim)
+		add(s, SIM_FORGE, 5000)->b = to;
 }
 
 static void handle(struct sim *s, struct sim_event *ev)
@@ -394,6 +426,15 @@ static void handle(struct sim *s, struct sim_event *ev)
 		desk_work(s, ev->a);
 		look(s, ev->a);
 		add(s, SIM_WORK, 3000 + (int64_t)prng_below(&s->rng, 20000))->a = ev->a;
+		break;
+	case SIM_STEAL:
+		steal(s, ev->a);
+		break;
+	case SIM_PUBLISH:
+		publish(s);
+		break;
+	case SIM_FORGE:
+		forge(s, ev->b);
 		break;
 	}
 }

@@ -31,7 +31,10 @@ enum sim_event_type {
 	SIM_UNCUT,
 	SIM_EASE,
 	SIM_DRAFT,
-	SIM_WORK
+	SIM_WORK,
+	SIM_STEAL,   /* a: whose node key is stolen, and revoked by its owner */
+	SIM_PUBLISH, /* the owner installs the revocation, again until it holds */
+	SIM_FORGE,   /* b: whom the thief tries */
 };
 struct sim_event {
 	int64_t at_ms;
@@ -52,6 +55,13 @@ struct sim_message {
 	bool posted; /* the post's commit succeeded; else it may still have happened */
 	bool forged; /* sealed under a wrong evidence key: must have no effect */
 	uint8_t id16[16];
+};
+struct sim_thief { /* of one node key a world */
+	bool active;
+	size_t victim;
+	uint8_t node32[32]; /* the stolen seed */
+	struct note_verifier vkey;
+	int64_t time_s; /* of the theft */
 };
 struct requests;
 struct sim_request {
@@ -86,7 +96,7 @@ struct sim {
 	uint8_t audit_hash32[SIM_NODES][32];
 	unsigned crashes, restarts, delivered, answered;
 	struct sha256 trace;
-	bool forge;	       /* the next signatures of evidence are made with another key */
+	struct sim_thief thief;
 	char why[SIM_WHY_MAX]; /* empty: nothing wrong so far */
 	size_t polls;	       /* at one and the same time */
 };
@@ -103,6 +113,14 @@ void desk_draft(struct sim *s);
 void desk_work(struct sim *s, size_t node);
 bool desk_settled(struct sim *s);
 void desk_check(struct sim *s);
+
+/* ---- thief.c ---- */
+/** thief_steal - a node's key is stolen; its owner has a new key and a note that revokes the old one
+ * thief_publish - give that note to its owner's node; false: not yet
+ * thief_forge - a parcel under the stolen key for a node that knows of the revocation; false: it does not, nothing was done */
+void thief_steal(struct sim *s, size_t i);
+bool thief_publish(struct sim *s);
+bool thief_forge(struct sim *s, size_t to);
 
 /* ---- check.c ---- */
 /** check_step - what must hold after each step of a node; check_restart - after it came back
