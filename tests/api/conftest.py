@@ -71,7 +71,10 @@ class Node:
         """Status and answer of one call; the answer is parsed where it is JSON."""
         c = UnixConnection(self.folder + "/lugd.sock")
         data = raw if raw is not None else json.dumps(body).encode() if body is not None else None
-        c.request(method, path, data, {**({"Lugdunum-Officer": officer} if officer else {}), **(headers or {})})
+        try:
+            c.request(method, path, data, {**({"Lugdunum-Officer": officer} if officer else {}), **(headers or {})})
+        except BrokenPipeError:
+            pass  # refused from the headers alone: the answer is there, the body was not waited for
         r = c.getresponse()
         text = r.read()
         c.close()
