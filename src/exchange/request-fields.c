@@ -122,7 +122,9 @@ static int check_code(struct walk *w, const struct request_field_row *f, const j
 	if (f->sub == SUB_HANDLING || f->sub == SUB_MARKING)
 		return err_set(w->e, ERR_HANDLING, w->path,
 			       "unknown code; nobody may act on it before a person looked");
-	return err_set(w->e, ERR_INVAL, w->path, "not in the list of %s", request_sub_doc(f->sub));
+	char words[REQUEST_WORDS_MAX];
+	return err_set(w->e, ERR_INVAL, w->path, "not in the list of %s: %s",
+		       request_sub_doc(f->sub), request_words(f->sub, words));
 }
 
 static int check_time(struct walk *w, const struct request_field_row *f, const json_t *v)

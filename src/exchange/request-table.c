@@ -36,6 +36,7 @@ static const struct code_row codes[] = {
 #define REQUEST_TYPE(name, text, flags, assets_min, term_days, doc) {SUB_TYPE, text, doc},
 #define REQUEST_CLASS(name, text, receipt_s, ack_s, answer_s, life_s, flags, doc) \
 	{SUB_CLASS, text, doc},
+#define REQUEST_STATE(name, text, flags, doc) {SUB_STATE, text, doc},
 #define REQUEST_EVENT(name, text, side, maker, action, needs, doc) {SUB_EVENT, text, doc},
 #define REQUEST_GROUND(name, text, flags, doc) {SUB_GROUND, text, doc},
 #define REQUEST_CODE(list, text, doc) {SUB_##list, text, doc},
@@ -174,6 +175,24 @@ const char *request_code_doc(enum request_sub list, const char *code)
 bool request_code_known(enum request_sub list, const char *code)
 {
 	return request_code_doc(list, code) != NULL;
+}
+
+const char *request_words(enum request_sub list, char out[static REQUEST_WORDS_MAX])
+{
+	size_t at = 0;
+	out[0] = '\0';
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+		if (codes[i].list != list)
+			continue;
+		size_t need = strlen(codes[i].text) + (at ? 2 : 0);
+		if (at + need + sizeof(" ...") > REQUEST_WORDS_MAX) {
+			snprintf(out + at, REQUEST_WORDS_MAX - at, " ...");
+			break;
+		}
+		at += (size_t)snprintf(out + at, REQUEST_WORDS_MAX - at, "%s%s", at ? ", " : "",
+				       codes[i].text);
+	}
+	return out;
 }
 
 const struct request_field_row *request_fields(size_t *ret_n)

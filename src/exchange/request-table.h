@@ -145,6 +145,9 @@ int request_ground_parse(const char *s, enum request_ground *ret_ground) WARN_UN
 /** request_code_known - whether a code stands in a list (SUB_TYPE, SUB_OFFENCE ...)
  * request_code_doc - its sentence for people; NULL when unknown */
 bool request_code_known(enum request_sub list, const char *code);
+/** request_words - the words of a code list for people, ", " between them; a longer list than fits ends in " ..." */
+enum { REQUEST_WORDS_MAX = 260 };
+const char *request_words(enum request_sub list, char out[static REQUEST_WORDS_MAX]);
 const char *request_code_doc(enum request_sub list, const char *code);
 
 struct request_field_row {

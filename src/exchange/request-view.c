@@ -379,8 +379,6 @@ static int list_build(struct list_query *l, const struct request_filter *f, unsi
 		l->sql, sizeof(l->sql),
 		"SELECT id, peer, case_ref, next_due, changed_at FROM request WHERE %s",
 		f->all || f->state ? "over >= 0" : "over = 0");
-	if (f->direction && strcmp(f->direction, "in") != 0 && strcmp(f->direction, "out") != 0)
-		return err_set(e, ERR_INVAL, "direction", "must be in or out");
 	if (f->direction)
 		list_where(l, "side = ?",
 			   val_i64(f->direction[0] == 'i' ? SIDE_RECEIVER : SIDE_ORIGIN));
@@ -400,18 +398,27 @@ static int list_build(struct list_query *l, const struct request_filter *f, unsi
 	return 0;
 }
 
-static int filter_check(const struct request_filter *f, struct err *e)
+static int filter_word(enum request_sub list, const char *field, const char *word, struct err *e)
 {
-	enum request_state state;
-	enum request_class class;
-	enum request_type type;
+	char words[REQUEST_WORDS_MAX];
 
-	if (f->state && request_state_parse(f->state, &state) < 0)
-		return err_set(e, ERR_INVAL, "state", "is not a state");
-	if (f->class && request_class_parse(f->class, &class) < 0)
-		return err_set(e, ERR_INVAL, "class", "is not a class");
-	if (f->type && request_type_parse(f->type, &type) < 0)
-		return err_set(e, ERR_INVAL, "type", "is not a type");
+	if (!word || request_code_known(list, word))
+		return 0;
+	return err_set(e, ERR_INVAL, field, "is one of %s", request_words(list, words));
+}
+
+int request_filter_check(const struct request_filter *f, struct err *e)
+{
+	int r = filter_word(SUB_STATE, "state", f->state, e);
+
+	if (r >= 0)
+		r = filter_word(SUB_CLASS, "class", f->class, e);
+	if (r >= 0)
+		r = filter_word(SUB_TYPE, "type", f->type, e);
+	if (r < 0)
+		return r;
+	if (f->direction && strcmp(f->direction, "in") != 0 && strcmp(f->direction, "out") != 0)
+		return err_set(e, ERR_INVAL, "direction", "must be in or out");
 	if (f->limit > REQUEST_PAGE_MAX)
 		return err_set(e, ERR_RANGE, "limit", "is at most %d", REQUEST_PAGE_MAX);
 	return 0;
@@ -471,7 +478,7 @@ int request_list(struct requests *q, const struct actor *a, const struct request
 	if (!request_may(a->roles, ACTION_READ))
 		return err_set(e, ERR_DENIED, "officer", "%s has no role that may read requests",
 			       a->officer);
-	if ((r = filter_check(f, e)) < 0 || (r = list_build(&l, f, limit, id, e)) < 0 ||
+	if ((r = request_filter_check(f, e)) < 0 || (r = list_build(&l, f, limit, id, e)) < 0 ||
 	    (r = store_begin(q->s, STORE_READ, &txn, e)) < 0 ||
 	    (r = list_rows(q, &l, limit, list, &next, e)) < 0)
 		return r;

@@ -114,6 +114,9 @@ struct request_filter {
 	unsigned limit;				 /* 0 for 50; at most REQUEST_PAGE_MAX */
 };
 enum { REQUEST_PAGE_MAX = 500 };
+/** request_filter_check - are its words words of the tables; what is wrong names those that are
+ * Returns: 0; -ERR_INVAL; -ERR_RANGE limit */
+int request_filter_check(const struct request_filter *f, struct err *e) WARN_UNUSED;
 /** request_list - a page, the least remaining time first
  * Out:     ret      {"requests": [...], "next": "..." if there is more, "now"}
  * Returns: 0; -ERR_DENIED; -ERR_INVAL; as store_exec */

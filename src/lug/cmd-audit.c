@@ -15,6 +15,30 @@
 
 /* ---- what the verbs share ---- */
 
+static bool has_checkpoint(const char *dir, const char *below)
+{
+	char path[PATH_MAX];
+	int n = snprintf(path, sizeof(path), "%s%s/checkpoint", dir, below);
+	return n > 0 && n < PATH_MAX && access(path, F_OK) == 0;
+}
+
+/* Said before anything is opened: what is missing is the log, not the file that would be read first. */
+static int is_log(const char *dir, struct err *e)
+{
+	struct stat st;
+	if (has_checkpoint(dir, ""))
+		return 0;
+	if (stat(dir, &st) < 0)
+		return err_set(e, err_errno(errno), "log", "%s: %s", dir, strerror(errno));
+	if (has_checkpoint(dir, "/audit"))
+		return err_set(e, ERR_NOENT, "log", "%s is no audit log, but %s/audit is.", dir,
+			       dir);
+	return err_set(
+		e, ERR_NOENT, "log",
+		"%s is no audit log: it has no checkpoint. A node keeps its log in the folder audit.",
+		dir);
+}
+
 /* The folder: as given, or the node's own. */
 static int log_dir(const char *given, char out[static PATH_MAX], struct err *e)
 {
@@ -23,9 +47,9 @@ static int log_dir(const char *given, char out[static PATH_MAX], struct err *e)
 		return err_set(e, ERR_INVAL, "log", "Which log? Give its folder, or set LUG_NODE.");
 	int n = given ? snprintf(out, PATH_MAX, "%s", given)
 		      : snprintf(out, PATH_MAX, "%s/audit", node);
-	return n < 0 || n >= PATH_MAX
-		       ? err_set(e, ERR_OVERSIZE, "log", "The folder's path is too long.")
-		       : 0;
+	if (n < 0 || n >= PATH_MAX)
+		return err_set(e, ERR_OVERSIZE, "log", "The folder's path is too long.");
+	return is_log(out, e);
 }
 
 /* A verifier key from an option: itself, or the name of a file. */

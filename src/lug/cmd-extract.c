@@ -239,15 +239,16 @@ static int read_choice(const struct args *a, struct choice *c, struct err *e)
 	return args_choice(a, "at-least", levels, &c->least, e);
 }
 
-/* A file that cannot be read is one of the answers; the first such error is kept. */
+/* A file that cannot be read is one of the answers. The last such error is kept for the end; those before it are printed here. */
 static int one_file(struct lug *l, struct text *t, const char *name, const struct choice *c,
-		    json_t *files, struct err *first)
+		    json_t *files, struct err *last)
 {
 	struct err e = {0};
 	int r = text_open(t, name, &e);
 	if (r < 0) {
-		if (!first->code)
-			*first = e;
+		if (last->code && !l->json)
+			fprintf(stderr, "lug: %s\n", last->message);
+		*last = e;
 		if (!l->json)
 			return 0;
 		char file[PATH_MAX], message[ERR_MESSAGE_MAX];
@@ -267,20 +268,20 @@ static int run_files(struct lug *l, const struct args *a, struct text *t, struct
 {
 	_cleanup_(json_decrefp) json_t *files = json_array();
 	struct choice c = {0};
-	struct err first = {0};
+	struct err last = {0};
 	int read_n = 0, r = read_choice(a, &c, e);
 	for (int i = 0; i < args_pos_n(a) && r >= 0; i++) {
-		r = one_file(l, t, args_pos(a, i), &c, files, &first);
+		r = one_file(l, t, args_pos(a, i), &c, files, &last);
 		read_n += r > 0;
 	}
 	if (r < 0)
 		return e->code ? r : err_set(e, r, NULL, NULL);
 	if (l->json && read_n)
 		r = lug_print_json(json_pack("{s:O}", "files", files), e);
-	if (r < 0 || !first.code)
+	if (r < 0 || !last.code)
 		return r;
-	*e = first;
-	return first.code;
+	*e = last;
+	return last.code;
 }
 
 static int run_extract(struct lug *l, const struct args *a, struct err *e)

@@ -181,13 +181,13 @@ static int print_sources(const struct lug *l, const struct label_source *s, size
 	static const char *const heads[] = {"source", "imported", ">labels", ">quarantine",
 					    "title",  "creator",  NULL};
 	struct table t;
-	char when[TIME_TEXT_MAX], title[128], creator[128];
+	char utc[TIME_TEXT_MAX], when[TIME_BOTH_MAX], title[128], creator[128];
 	table_init(&t, heads);
 	for (size_t i = 0; i < n; i++) {
 		snprintf(title, sizeof(title), "%s", *s[i].title ? s[i].title : s[i].file);
 		snprintf(creator, sizeof(creator), "%s", *s[i].creator ? s[i].creator : "-");
 		table_cell(&t, "%s", s[i].name);
-		table_cell(&t, "%s", time_utc(s[i].imported_s, when));
+		table_cell(&t, "%s", time_both(time_utc(s[i].imported_s, utc), when));
 		table_cell(&t, "%" PRIu32, s[i].valid_n);
 		table_cell(&t, "%" PRIu32, s[i].reject_n);
 		table_cell(&t, "%s", text_safe(title));

@@ -137,6 +137,7 @@ static int run_list(struct lug *l, const struct args *a, struct err *e)
 		return r;
 	if (l->json)
 		return lug_print_json(json_incref(reply), e);
+	char until[TIME_BOTH_MAX];
 	size_t i;
 	json_t *m;
 	json_array_foreach (json_object_get(reply, "members"), i, m) {
@@ -146,7 +147,7 @@ static int run_list(struct lug *l, const struct args *a, struct err *e)
 		table_cell(&t, "%s", str(m, "state"));
 		table_cell(&t, "%lld",
 			   (long long)json_integer_value(json_object_get(m, "version")));
-		table_cell(&t, "%s", str(m, "until"));
+		table_cell(&t, "%s", time_both(str(m, "until"), until));
 		table_cell(&t, "%s", str(m, "language"));
 		table_cell(&t, "%s", str(m, "phone"));
 		table_cell(&t, "%s", str(m, "endpoint"));

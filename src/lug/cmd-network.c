@@ -461,10 +461,11 @@ static int show_peers(struct lug *l, struct err *e)
 	json_array_foreach (json_object_get(reply, "peers"), i, p) {
 		const json_t *out = json_object_get(p, "out"), *in = json_object_get(p, "in");
 		const json_t *offset = json_object_get(p, "offset_ms");
+		char when[TIME_BOTH_MAX];
 		bool stopped = json_is_true(json_object_get(out, "stopped")) ||
 			       json_is_true(json_object_get(in, "stopped"));
 		table_cell(&t, "%s", str(p, "name"));
-		table_cell(&t, "%s", str(p, "contact"));
+		table_cell(&t, "%s", time_both(str(p, "contact"), when));
 		if (json_is_integer(offset))
 			table_cell(&t, "%+.1f s", (double)json_integer_value(offset) / 1000);
 		else

@@ -20,6 +20,7 @@ static int print_peers(const struct lug *l, const json_t *peers)
 {
 	static const char *const heads[] = {"MEMBER", "COUNTRY", "STATE",    "LAST ANSWER",
 					    ">SENT",  ">FAILED", "ENDPOINT", NULL};
+	char when[TIME_BOTH_MAX];
 	struct table t;
 	size_t i;
 	json_t *p;
@@ -34,7 +35,7 @@ static int print_peers(const struct lug *l, const json_t *peers)
 		table_cell(&t, "%s",
 			   json_is_true(json_object_get(p, "reachable")) ? "reachable"
 									 : "no answer");
-		table_cell(&t, "%s", text_of(p, "answered"));
+		table_cell(&t, "%s", time_both(text_of(p, "answered"), when));
 		table_cell(&t, "%lld", int_of(p, "sent"));
 		table_cell(&t, "%lld", int_of(p, "failures"));
 		table_cell(&t, "%s", text_of(p, "endpoint"));
@@ -46,12 +47,14 @@ static int print_peers(const struct lug *l, const json_t *peers)
 
 static void print_alarms(const struct lug *l, const json_t *alarms)
 {
+	char when[TIME_BOTH_MAX];
 	size_t i;
 	json_t *a;
 	json_array_foreach (alarms, i, a)
 		printf("%s%s%s  %s\n",
 		       color(l, json_is_true(json_object_get(a, "wake")) ? COLOR_BAD : COLOR_WARN),
-		       text_of(a, "time"), color(l, COLOR_OFF), text_of(a, "text"));
+		       time_both(text_of(a, "time"), when), color(l, COLOR_OFF),
+		       text_of(a, "text"));
 }
 
 static int run_status(struct lug *l, const struct args *a, struct err *e)
@@ -95,6 +98,7 @@ static int print_officers(struct lug *l, STEALS json_t *reply, struct err *e)
 	static const char *const heads[] = {"OFFICER", ">UID", "STATE", "CHANGED", "ROLES", NULL};
 	_cleanup_(json_decrefp) json_t *j = reply;
 	struct table t;
+	char when[TIME_BOTH_MAX];
 	size_t i, k;
 	json_t *o, *role;
 	if (l->json)
@@ -110,7 +114,7 @@ static int print_officers(struct lug *l, STEALS json_t *reply, struct err *e)
 		table_cell(&t, "%s", text_of(o, "officer"));
 		table_cell(&t, "%lld", int_of(o, "uid"));
 		table_cell(&t, "%s", json_is_true(json_object_get(o, "active")) ? "active" : "off");
-		table_cell(&t, "%s", text_of(o, "changed"));
+		table_cell(&t, "%s", time_both(text_of(o, "changed"), when));
 		table_cell(&t, "%s", roles);
 	}
 	int r = table_print(&t, l);

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "exchange/request-fields.h"
+#include "exchange/request.h"
 #include "lug/lug.h"
 #include "lug/request-out.h"
 
@@ -293,7 +294,12 @@ static int run_list(struct lug *l, const struct args *a, struct err *e)
 			at += (size_t)snprintf(path + at, sizeof(path) - at, "&%s=%s", names[i], v);
 	}
 	snprintf(path + at, sizeof(path) - at, "&limit=%llu", (unsigned long long)limit);
-	if (r < 0 || (r = lug_api(l, "GET", path, NULL, &reply, e)) < 0)
+	const struct request_filter filter = {.state = args_str(a, "state"),
+					      .class = args_str(a, "class"),
+					      .type = args_str(a, "type"),
+					      .direction = args_str(a, "direction")};
+	if (r < 0 || (r = request_filter_check(&filter, e)) < 0 ||
+	    (r = lug_api(l, "GET", path, NULL, &reply, e)) < 0)
 		return r;
 	if (l->json)
 		return lug_print_json(reply, e);

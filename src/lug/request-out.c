@@ -245,9 +245,11 @@ static void print_event(const json_t *v, const json_t *assets)
 	const json_t *part = json_object_get(v, "part");
 	const json_t *with_text = json_object_get(part, "text") ? part : v;
 	const json_t *ground = json_object_get(part, "ground");
+	char when[TIME_BOTH_MAX];
 
-	printf("  %s  %-10s %-14s %s%s", say(v, "recorded_at"), say(v, "event"), say(v, "to"),
-	       json_is_true(json_object_get(v, "arrived")) ? "peer: " : "", say(v, "officer"));
+	printf("  %s  %-10s %-14s %s%s", time_both(say(v, "recorded_at"), when), say(v, "event"),
+	       say(v, "to"), json_is_true(json_object_get(v, "arrived")) ? "peer: " : "",
+	       say(v, "officer"));
 	printf("  [audit %lld%s%s]\n", (long long)json_integer_value(json_object_get(v, "audit")),
 	       json_object_get(v, "delivery") ? ", " : "", say(v, "delivery"));
 	if (ground)
