@@ -189,10 +189,17 @@ static void undo_close(struct gen *g, struct buf *undo)
 		gen_die("undo data of block %u is too large", g->height);
 }
 
+/* Where a miner is paid: half of the time where he was before. */
+static struct payee miner_payee(struct gen *g, uint32_t miner)
+{
+	const struct owner *o = &g->owners[miner];
+	return o->recent_n && prng_chance(&g->rng, 1, 2) ? o->recent[0] : payee_new(g, miner);
+}
+
 void block_end(struct gen *g)
 {
 	uint32_t miner = (uint32_t)prng_below(&g->rng, 8);
-	struct payee to = payee_any(g, miner, true);
+	struct payee to = miner_payee(g, miner);
 	struct coin c = {.to = to,
 			 .value = subsidy(g->height) + g->fee_sum[g->block_tx_n - 1],
 			 .owner = miner,
@@ -214,7 +221,6 @@ void block_end(struct gen *g)
 	if (stale)
 		stale_write(g, prev);
 	g->tx_done++;
-	c.due = g->height + MATURITY + (uint32_t)prng_below(&g->rng, 6);
 	g->coinbase_coin = c.value ? coin_add(g, &c) : NO_COIN;
 	buf_done(&undo);
 }

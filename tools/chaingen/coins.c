@@ -1,51 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Coins that will be spent: rows in one table, each in the list of its owner and in the list of the block it is due in. */
+ * Coins that will be spent: rows in one table, each in the list of its owner and in the list of the block that made it, both
+ * newest first. A spender is found by the age of its coin. What is too small to begin a transaction, and what the script keeps,
+ * stands aside in one further list. */
 #include "gen.h"
 
-enum { DAY = 144, MONTH = 4320, LONG = 26000 }; /* blocks */
-
-/* Log-uniform in [1, max]: as many lives of 1 to 2 blocks as of 32 to 64. */
-static uint32_t log_uniform(struct prng *r, uint32_t max)
-{
-	uint32_t bits = 0;
-	while ((max >> bits) > 1)
-		bits++;
-	uint32_t lo = UINT32_C(1) << prng_below(r, bits + 1);
-	uint32_t v = lo + (uint32_t)prng_below(r, lo);
-	return v > max ? max : v;
-}
-
-uint32_t life_draw(struct gen *g)
-{
-	uint64_t d = prng_below(&g->rng, 100);
-	if (d < 80)
-		return log_uniform(&g->rng, DAY - 1);
-	if (d < 95)
-		return DAY + log_uniform(&g->rng, MONTH - DAY);
-	return d < 97 ? MONTH + log_uniform(&g->rng, LONG) : 0;
-}
-
-static void wheel_in(struct gen *g, uint32_t i)
+static void list_in(struct gen *g, uint32_t i, uint32_t list)
 {
 	struct coin *c = &g->coins[i];
-	/* What is due beyond the end of the chain waits in the last list. */
-	c->due = c->due > g->opt.blocks + 1 ? g->opt.blocks + 1 : c->due;
-	c->wheel_prev = NO_COIN;
-	c->wheel_next = g->wheel[c->due];
-	if (c->wheel_next != NO_COIN)
-		g->coins[c->wheel_next].wheel_prev = i;
-	g->wheel[c->due] = i;
+	c->list = list;
+	c->list_prev = NO_COIN;
+	c->list_next = g->lists[list];
+	if (c->list_next != NO_COIN)
+		g->coins[c->list_next].list_prev = i;
+	g->lists[list] = i;
 }
 
-static void wheel_out(struct gen *g, uint32_t i)
+static void list_out(struct gen *g, uint32_t i)
 {
 	struct coin *c = &g->coins[i];
-	if (c->wheel_prev == NO_COIN)
-		g->wheel[c->due] = c->wheel_next;
+	if (c->list_prev == NO_COIN)
+		g->lists[c->list] = c->list_next;
 	else
-		g->coins[c->wheel_prev].wheel_next = c->wheel_next;
-	if (c->wheel_next != NO_COIN)
-		g->coins[c->wheel_next].wheel_prev = c->wheel_prev;
+		g->coins[c->list_prev].list_next = c->list_next;
+	if (c->list_next != NO_COIN)
+		g->coins[c->list_next].list_prev = c->list_prev;
 }
 
 static void coins_grow(struct gen *g)
@@ -75,10 +53,12 @@ uint32_t coin_add(struct gen *g, const struct coin *from)
 	c->next = o->coins;
 	if (c->next != NO_COIN)
 		g->coins[c->next].prev = i;
+	else
+		o->coins_last = i;
 	o->coins = i;
 	o->coin_n++;
 	g->coin_n++;
-	wheel_in(g, i);
+	list_in(g, i, c->value < WORTH_SAT ? g->opt.blocks + 1 : c->height);
 	return i;
 }
 
@@ -92,16 +72,49 @@ void coin_remove(struct gen *g, uint32_t i)
 		g->coins[c->prev].next = c->next;
 	if (c->next != NO_COIN)
 		g->coins[c->next].prev = c->prev;
+	else
+		o->coins_last = c->prev;
 	o->coin_n--;
 	g->coin_n--;
-	wheel_out(g, i);
+	list_out(g, i);
 	c->next = g->coin_free;
 	g->coin_free = i;
 }
 
-void coin_due(struct gen *g, uint32_t i, uint32_t height)
+void coin_keep(struct gen *g, uint32_t i)
 {
-	wheel_out(g, i);
-	g->coins[i].due = height;
-	wheel_in(g, i);
+	list_out(g, i);
+	list_in(g, i, g->opt.blocks + 1);
+}
+
+bool coin_mature(const struct gen *g, const struct coin *c)
+{
+	return !c->coinbase || c->height + MATURITY <= g->height;
+}
+
+/* A coin that the block of a height made. Only its coinbase, which comes last and so stands first, may not be mature. */
+static uint32_t pick_at(const struct gen *g, uint32_t height)
+{
+	uint32_t i = g->lists[height];
+	return i == NO_COIN || coin_mature(g, &g->coins[i]) ? i : g->coins[i].list_next;
+}
+
+static uint32_t pick_near(const struct gen *g, struct age a)
+{
+	enum { STEPS = 160 };
+	uint32_t i = NO_COIN, lo = a.blocks, hi = a.blocks;
+	for (int n = 0; i == NO_COIN && n < STEPS; n++) {
+		i = pick_at(g, g->height - lo);
+		if (i == NO_COIN)
+			i = pick_at(g, g->height - hi);
+		lo -= lo > a.min;
+		hi += hi < a.max;
+	}
+	return i;
+}
+
+uint32_t coin_pick(struct gen *g)
+{
+	uint32_t i = pick_near(g, age_draw(g));
+	return i != NO_COIN ? i : pick_near(g, (struct age){.max = g->height});
 }

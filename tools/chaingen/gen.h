@@ -19,6 +19,8 @@ enum {
 	MATURITY = 100,
 	HALVING = 150, /* blocks, as on regtest */
 	DUST_SAT = 546,
+	WORTH_SAT =
+		40000, /* below, a coin is spent only beside others: it would not pay for two outputs */
 	RECENT_MAX = 4,
 	SET_MAX = 8, /* thefts followed at once */
 	NAME_MAX_LEN = 32,
@@ -40,8 +42,8 @@ struct payee {
 enum kind { MINER, EXCHANGE, WALLET, PEELER, SPAMMER, SCRIPTED };
 struct owner {
 	struct payee recent[RECENT_MAX];
-	uint32_t coins, coin_n; /* first of the list, and how many */
-	uint32_t addr_n;	/* addresses so far */
+	uint32_t coins, coins_last, coin_n; /* the list, newest first, and how many */
+	uint32_t addr_n;		    /* addresses so far */
 	uint8_t kind, recent_n;
 };
 
@@ -61,9 +63,10 @@ struct coin {
 	struct payee to;
 	uint64_t value;
 	struct taint *taint; /* NULL for most */
-	uint32_t vout, owner, height, due;
-	uint32_t next, prev;		 /* in the owner's list */
-	uint32_t wheel_next, wheel_prev; /* in the list of its due block */
+	uint32_t vout, owner, height;
+	uint32_t next, prev;	       /* in the owner's list */
+	uint32_t list;		       /* height, or blocks + 1: aside */
+	uint32_t list_next, list_prev; /* in that list */
 	bool coinbase;
 };
 
@@ -71,8 +74,7 @@ struct out {
 	struct payee to;
 	uint64_t value;
 	uint32_t owner;
-	uint32_t life; /* blocks until it is due to be spent; 0: draw one */
-	bool keep;     /* never lost, and spent by the script only */
+	bool keep; /* never lost, and spent by the script only */
 };
 
 /* The transaction being made. */
@@ -107,6 +109,16 @@ struct marked {
 	uint32_t n;
 };
 
+/* What is kept on its share, in classes: shares.c. */
+enum share_kind { SHARE_INS, SHARE_OUTS, SHARE_AGES, SHARE_KIND_N };
+enum { SHARE_CLASS_MAX = 8 };
+struct share {
+	uint64_t count[SHARE_CLASS_MAX], total;
+};
+struct age {
+	uint32_t blocks, min, max; /* as drawn, and the limits of its class */
+};
+
 struct block_file;
 struct truth;
 
@@ -121,7 +133,7 @@ struct gen {
 	/* coins */
 	struct coin *coins;
 	uint32_t coin_cap, coin_free, coin_n;
-	uint32_t *wheel; /* first coin due at each height */
+	uint32_t *lists; /* first coin made at each height; [blocks + 1]: aside */
 	/* owners */
 	struct owner *owners;
 	uint32_t owner_n, exchange_0, exchange_n, wallet_0, wallet_n, peeler_0, peeler_n, spammer;
@@ -133,7 +145,8 @@ struct gen {
 	uint32_t block_tx_n;
 	struct buf undo;
 	/* distributions kept on target by feedback */
-	uint64_t in_class[8], out_class[6], in_total, out_total, outputs, reused;
+	struct share share[SHARE_KIND_N];
+	uint64_t outputs, reused;
 	struct set sets[SET_MAX];
 	uint32_t set_n;
 	struct marked marked[2];
@@ -162,10 +175,24 @@ size_t payee_script(const struct payee *p, uint8_t out[static 128]);
 /* coins.c: what can be spent */
 uint32_t coin_add(struct gen *g, const struct coin *c);
 void coin_remove(struct gen *g, uint32_t i);
-/** coin_due - put off (or forward) when a coin is due */
-void coin_due(struct gen *g, uint32_t i, uint32_t height);
-/** life_draw - blocks that an output lives: 80 % under a day, 15 % under a month; 0 for ever */
-uint32_t life_draw(struct gen *g);
+/** coin_keep - from now on only the script spends it */
+void coin_keep(struct gen *g, uint32_t i);
+/** coin_pick - a coin of the age whose turn it is, to begin a transaction with; NO_COIN */
+uint32_t coin_pick(struct gen *g);
+/** coin_mature - may it be spent in the block being made? */
+bool coin_mature(const struct gen *g, const struct coin *c);
+
+/* shares.c: counts and ages as on the main network */
+/** share_draw - a count of inputs or outputs, at most max; share_note - what it was at last */
+uint32_t share_draw(struct gen *g, enum share_kind kind, uint32_t max);
+void share_note(struct gen *g, enum share_kind kind, uint32_t v);
+/** share_behind - are there too few in the class of v? share_percent - share of class k by now */
+bool share_behind(const struct gen *g, enum share_kind kind, uint32_t v);
+double share_percent(const struct gen *g, enum share_kind kind, size_t k);
+/** age_draw - how old the next coin to be spent should be */
+struct age age_draw(struct gen *g);
+/** age_limit - the greatest age that is behind its share, in blocks */
+uint32_t age_limit(const struct gen *g);
 
 /* tx.c: one transaction, from coins to bytes */
 void tx_begin(struct gen *g, const char *what);

@@ -152,9 +152,9 @@ static void gen_init(struct gen *g)
 	const struct options *o = &g->opt;
 	prng_init(&g->rng, o->seed);
 	g->coin_free = NO_COIN;
-	g->wheel = gen_calloc(o->blocks + 2, sizeof(*g->wheel));
+	g->lists = gen_calloc(o->blocks + 2, sizeof(*g->lists));
 	for (uint32_t h = 0; h < o->blocks + 2; h++)
-		g->wheel[h] = NO_COIN;
+		g->lists[h] = NO_COIN;
 	g->txids = gen_calloc(BLOCK_TX_MAX, sizeof(*g->txids));
 	g->wtxids = gen_calloc(BLOCK_TX_MAX, sizeof(*g->wtxids));
 	g->fee_sum = gen_calloc(BLOCK_TX_MAX, sizeof(*g->fee_sum));
@@ -173,9 +173,9 @@ static void gen_done(struct gen *g)
 	buf_done(&g->body);
 	buf_done(&g->undo);
 	for (uint32_t h = 0; h < g->opt.blocks + 2; h++)
-		for (uint32_t i = g->wheel[h]; i != NO_COIN; i = g->coins[i].wheel_next)
+		for (uint32_t i = g->lists[h]; i != NO_COIN; i = g->coins[i].list_next)
 			free(g->coins[i].taint);
-	free(g->wheel);
+	free(g->lists);
 	free(g->coins);
 	free(g->owners);
 	free(g->txids);
@@ -240,11 +240,16 @@ static void summary(const struct gen *g, int64_t ns)
 	printf("%u blocks, %llu transactions in %.1f s (%.0f a second); %u coins to spend; tip %s\n",
 	       g->opt.blocks, (unsigned long long)g->tx_done, s, (double)g->tx_done / s, g->coin_n,
 	       txid_text(g->tip, tip));
-	printf("inputs: 1 %.1f %%, 2 %.1f %%; outputs: 2 %.1f %%; reuse %.1f %%\n",
-	       100.0 * (double)g->in_class[0] / (double)(g->in_total + 1),
-	       100.0 * (double)g->in_class[1] / (double)(g->in_total + 1),
-	       100.0 * (double)g->out_class[1] / (double)(g->out_total + 1),
+	printf("inputs: 1 %.1f %%, 2 %.1f %%, above 10 %.1f %%; outputs: 1 %.1f %%, 2 %.1f %%; "
+	       "reuse %.1f %%\n",
+	       share_percent(g, SHARE_INS, 0), share_percent(g, SHARE_INS, 1),
+	       share_percent(g, SHARE_INS, 5) + share_percent(g, SHARE_INS, 6) +
+		       share_percent(g, SHARE_INS, 7),
+	       share_percent(g, SHARE_OUTS, 0), share_percent(g, SHARE_OUTS, 1),
 	       100.0 * (double)g->reused / (double)(g->outputs + 1));
+	printf("spent within a day %.1f %%, within a month %.1f %%, later %.1f %%\n",
+	       share_percent(g, SHARE_AGES, 0), share_percent(g, SHARE_AGES, 1),
+	       share_percent(g, SHARE_AGES, 2));
 }
 
 int main(int argc, char **argv)

@@ -114,9 +114,8 @@ struct payee payee_of(struct gen *g, uint32_t owner, enum script script)
 struct payee payee_any(struct gen *g, uint32_t owner, bool may_reuse)
 {
 	struct owner *o = &g->owners[owner];
-	g->outputs++;
 	/* Half of all outputs go where money went before: kept there by feedback. */
-	if (may_reuse && o->recent_n && g->reused * 2 < g->outputs) {
+	if (may_reuse && o->recent_n && g->reused * 2 <= g->outputs) {
 		g->reused++;
 		return o->recent[prng_below(&g->rng, o->recent_n)];
 	}
@@ -170,7 +169,7 @@ size_t payee_script(const struct payee *p, uint8_t out[static 128])
 uint32_t owner_add(struct gen *g, enum kind k)
 {
 	struct owner *o = &g->owners[g->owner_n];
-	*o = (struct owner){.kind = (uint8_t)k, .coins = NO_COIN};
+	*o = (struct owner){.kind = (uint8_t)k, .coins = NO_COIN, .coins_last = NO_COIN};
 	return g->owner_n++;
 }
 

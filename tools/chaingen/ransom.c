@@ -82,7 +82,7 @@ void ransom_coinbase(struct gen *g, struct ransom *r, uint32_t coin)
 {
 	if (r->fund_n == FUNDS)
 		return;
-	coin_due(g, coin, g->opt.blocks + 1);
+	coin_keep(g, coin);
 	r->fund[r->fund_n++] = coin;
 }
 
@@ -179,7 +179,6 @@ static void peel(struct gen *g, struct ransom *r)
 		keep(g, r->gang, rest);
 	struct out *o = tx_pay(g, to_market ? r->vault : who, to, piece);
 	o->keep = to_market;
-	o->life = 1 + (uint32_t)prng_below(&g->rng, 20);
 	if (piece_first)
 		keep(g, r->gang, rest);
 	g->draft.change = piece_first;
@@ -241,7 +240,7 @@ static void mix(struct gen *g, struct ransom *r)
 		if (t->out[i].owner == r->gang)
 			r->coins[r->coin_n++] = t->out_coin[i];
 		else if (t->out[i].value != COIN_SAT)
-			coin_due(g, t->out_coin[i], g->opt.blocks + 1);
+			coin_keep(g, t->out_coin[i]);
 }
 
 static void split(struct gen *g, struct ransom *r)

@@ -1,71 +1,50 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Everyday life: who spends what is due, and how. Input and output counts are kept on the main network's shares by
- * feedback: a class that is behind its share is preferred wherever the spender's coins allow it. */
+ * Everyday life: who spends what, and how. Counts of inputs and outputs follow shares.c wherever the spender's coins allow it. */
 #include "gen.h"
 
-struct class
+/* People are active for a while, so that they have more than one fresh coin; then others are, and they come back. */
+static uint32_t some_wallet(struct gen *g)
 {
-	uint32_t per_mille_10, min, max; /* share in 1/10,000; count of inputs or outputs */
-};
-static const struct class ins[8] = {{6700, 1, 1}, {1600, 2, 2},	 {710, 3, 3},	{500, 4, 5},
-				    {350, 6, 10}, {120, 11, 50}, {18, 51, 200}, {2, 201, 1000}};
-static const struct class outs[6] = {{1350, 1, 1}, {7800, 2, 2},  {340, 3, 3},
-				     {400, 4, 10}, {100, 11, 50}, {10, 51, 500}};
-
-static int64_t behind(const struct class *c, uint64_t count, uint64_t total)
-{
-	return (int64_t)(c->per_mille_10 * (total + 1)) - (int64_t)(count * 10000);
+	enum { ROUNDS = 4, ACTIVE = 32 };
+	uint64_t from = 0, n = g->wallet_n / ACTIVE < 60 ? 60 : g->wallet_n / ACTIVE;
+	if (prng_chance(&g->rng, 1, 5))
+		n = g->wallet_n;
+	else
+		from = (uint64_t)g->height * g->wallet_n * ROUNDS / g->opt.blocks;
+	return g->wallet_0 + (uint32_t)((from + prng_below(&g->rng, n)) % g->wallet_n);
 }
 
-/* A count by the shares: drawn, or, where that class is ahead of its share or above max, from the class most behind. */
-static uint32_t count_draw(struct gen *g, const struct class *c, size_t n, const uint64_t *count,
-			   uint64_t total, uint32_t max)
+/* The last two exchanges leave deposits where they are until there are many to collect at once: dozens, and hundreds. */
+enum { COLLECTORS = 2, COLLECT_MIN = 11, COLLECT_MANY = 51 };
+static bool is_collector(const struct gen *g, uint32_t owner)
 {
-	uint64_t d = prng_below(&g->rng, 10000);
-	size_t k = 0;
-	while (k + 1 < n && d >= c[k].per_mille_10)
-		d -= c[k++].per_mille_10;
-	if (c[k].min > max || behind(&c[k], count[k], total) < 0) {
-		k = 0;
-		for (size_t i = 1; i < n; i++)
-			if (c[i].min <= max &&
-			    behind(&c[i], count[i], total) > behind(&c[k], count[k], total))
-				k = i;
-	}
-	uint32_t hi = c[k].max < max ? c[k].max : max;
-	/* Small counts of a class are more frequent than large ones. */
-	uint32_t a = c[k].min + (uint32_t)prng_below(&g->rng, hi - c[k].min + 1);
-	uint32_t b = c[k].min + (uint32_t)prng_below(&g->rng, hi - c[k].min + 1);
-	return a < b ? a : b;
+	return owner < g->exchange_0 + g->exchange_n &&
+	       owner >= g->exchange_0 + g->exchange_n - COLLECTORS;
 }
 
-static void count_note(const struct class *c, size_t n, uint64_t *count, uint64_t *total,
-		       uint32_t v)
+static uint32_t some_collector(const struct gen *g, bool many)
 {
-	for (size_t i = 0; i < n; i++)
-		if (v >= c[i].min && v <= c[i].max)
-			count[i]++;
-	(*total)++;
+	return g->exchange_0 + g->exchange_n - (many ? 1 : 2);
 }
 
-static void commit(struct gen *g)
+static uint32_t some_exchange(struct gen *g)
 {
-	count_note(ins, 8, g->in_class, &g->in_total, g->draft.in_n);
-	count_note(outs, 6, g->out_class, &g->out_total, g->draft.out_n);
-	tx_commit(g);
+	return g->exchange_0 + (uint32_t)prng_below(&g->rng, g->exchange_n - COLLECTORS);
 }
 
-/* Someone to pay: exchanges get a third of all payments. */
+/* Someone to pay: exchanges get most payments, since most transactions of many inputs are theirs. */
 static uint32_t someone(struct gen *g)
 {
 	uint64_t d = prng_below(&g->rng, 100);
-	if (d < 33)
-		return g->exchange_0 + (uint32_t)prng_below(&g->rng, g->exchange_n);
 	if (d < 36)
+		return some_collector(g, d % 2);
+	if (d < 60)
+		return some_exchange(g);
+	if (d < 63)
 		return g->peeler_0 + (uint32_t)prng_below(&g->rng, g->peeler_n);
-	if (d < 37 && g->height % 8 == 0)
+	if (d < 64 && g->height % 8 == 0)
 		return g->spammer;
-	return g->wallet_0 + (uint32_t)prng_below(&g->rng, g->wallet_n);
+	return some_wallet(g);
 }
 
 static uint64_t rounded(struct gen *g, uint64_t v)
@@ -91,11 +70,7 @@ static void pay_out(struct gen *g, uint32_t payer, uint32_t n, bool change_reuse
 {
 	struct draft *t = &g->draft;
 	uint64_t total = tx_in_value(t), fee = fee_draw(g, t->in_n, n);
-	if (total < fee * 4 + n * UINT64_C(4) * DUST_SAT) {
-		n = 1;
-		fee = fee_draw(g, t->in_n, 1);
-		fee = fee > total / 4 ? total / 4 : fee;
-	}
+	fee = fee > total / 4 ? total / 4 : fee;
 	uint64_t left = total - fee;
 	for (uint32_t i = 0; i + 1 < n; i++) {
 		uint64_t share = left / (n - i);
@@ -116,50 +91,91 @@ static void pay_out(struct gen *g, uint32_t payer, uint32_t n, bool change_reuse
 		tx_pay(g, NOBODY, payee_data(g), 0);
 }
 
+/* Outputs that an amount is enough for. */
+static uint32_t outs_draw(struct gen *g)
+{
+	uint64_t n = 1 + tx_in_value(&g->draft) / WORTH_SAT;
+	return share_draw(g, SHARE_OUTS, n < 500 ? (uint32_t)n : 500);
+}
+
+/* A coin of an owner who has some, of the age whose turn it is if that is near an end of his list; else the newest. */
+static uint32_t coin_of(struct gen *g, uint32_t owner)
+{
+	enum { LOOKS = 64 };
+	const struct owner *o = &g->owners[owner];
+	const struct age age = age_draw(g);
+	uint32_t i = age.min ? o->coins_last : o->coins, found = o->coins;
+	for (int n = 0; n < LOOKS && i != NO_COIN; n++) {
+		uint32_t blocks = g->height - g->coins[i].height;
+		bool fits = age.min ? blocks <= age.max : blocks <= age.blocks;
+		if (fits == (age.min != 0))
+			return fits ? i : found;
+		found = age.min ? found : i;
+		i = age.min ? g->coins[i].prev : g->coins[i].next;
+	}
+	return found;
+}
+
 static void take_more(struct gen *g, uint32_t owner, uint32_t n)
 {
 	while (n-- && g->owners[owner].coins != NO_COIN)
-		tx_take(g, g->owners[owner].coins);
+		tx_take(g, coin_of(g, owner));
 }
 
-static void spend_wallet(struct gen *g, uint32_t coin, uint32_t owner)
+/* How many coins an owner may spend at once: those young enough for what is behind its share. */
+static uint32_t coins_ready(const struct gen *g, uint32_t owner)
 {
-	uint32_t n = count_draw(g, ins, 8, g->in_class, g->in_total, g->owners[owner].coin_n);
+	enum { LOOKS = 64 };
+	const struct owner *o = &g->owners[owner];
+	uint32_t n = 0, limit = age_limit(g);
+	if (is_collector(g, owner))
+		return o->coin_n;
+	if (o->kind != WALLET && o->kind != EXCHANGE)
+		return 1;
+	for (uint32_t i = o->coins; i != NO_COIN && n < LOOKS; i = g->coins[i].next, n++)
+		if (g->height - g->coins[i].height > limit)
+			return n ? n : 1;
+	return o->coin_n;
+}
+
+static void spend_wallet(struct gen *g, uint32_t coin, uint32_t owner, uint32_t n)
+{
 	tx_begin(g, "payment");
 	tx_take(g, coin);
 	take_more(g, owner, n - 1);
-	pay_out(g, owner, count_draw(g, outs, 6, g->out_class, g->out_total, 500), false);
-	commit(g);
+	pay_out(g, owner, outs_draw(g), false);
+	tx_commit(g);
 }
 
-static void spend_exchange(struct gen *g, uint32_t coin, uint32_t owner)
+static void spend_exchange(struct gen *g, uint32_t coin, uint32_t owner, uint32_t n)
 {
-	uint32_t have = g->owners[owner].coin_n;
-	uint32_t n = count_draw(g, ins, 8, g->in_class, g->in_total, have);
-	bool sweep = n > 2;
+	bool sweep = n > 2 && share_behind(g, SHARE_OUTS, 1);
 	tx_begin(g, sweep ? "consolidation" : "withdrawal");
 	tx_take(g, coin);
 	take_more(g, owner, n - 1);
 	if (!sweep) {
-		pay_out(g, owner, count_draw(g, outs, 6, g->out_class, g->out_total, 500), true);
+		pay_out(g, owner, outs_draw(g), true);
 	} else {
 		uint64_t total = tx_in_value(&g->draft), fee = fee_draw(g, n, 1);
 		fee = fee > total / 4 ? total / 4 : fee;
 		tx_pay(g, owner, g->owners[owner].recent[0], total - fee);
-		g->outputs++;
 		g->reused++;
 	}
-	commit(g);
+	tx_commit(g);
 }
 
+/* A pool pays many at once, while such large transactions are behind their share. */
 static void spend_miner(struct gen *g, uint32_t coin)
 {
 	uint64_t value = g->coins[coin].value;
-	uint32_t n = 20 + (uint32_t)prng_below(&g->rng, 180);
 	tx_begin(g, "payout");
 	tx_take(g, coin);
+	uint32_t n = 51 + (uint32_t)prng_below(&g->rng, 150);
+	if (!share_behind(g, SHARE_OUTS, n))
+		n = 11 + (uint32_t)prng_below(&g->rng, 40);
+	if (!share_behind(g, SHARE_OUTS, n) || value < (uint64_t)n * WORTH_SAT)
+		n = outs_draw(g);
 	uint64_t fee = fee_draw(g, 1, n), each = 0;
-	n = value / (n + 1) < fee + 20 * DUST_SAT ? 1 : n;
 	fee = fee > value / 4 ? value / 4 : fee;
 	each = (value - fee) / n;
 	for (uint32_t i = 0; i < n; i++) {
@@ -168,14 +184,14 @@ static void spend_miner(struct gen *g, uint32_t coin)
 		tx_pay(g, who, payee_any(g, who, true), v);
 		value -= v;
 	}
-	commit(g);
+	tx_commit(g);
 }
 
 static void spend_peeler(struct gen *g, uint32_t coin, uint32_t owner)
 {
 	uint64_t total = g->coins[coin].value, fee = fee_draw(g, 1, 2);
-	if (total < fee * 8 + 20 * DUST_SAT) {
-		spend_wallet(g, coin, owner);
+	if (total < fee * 8 + 20 * DUST_SAT || !share_behind(g, SHARE_OUTS, 2)) {
+		spend_wallet(g, coin, owner, 1);
 		return;
 	}
 	uint32_t who = g->exchange_0 + (uint32_t)prng_below(&g->rng, g->exchange_n);
@@ -183,30 +199,32 @@ static void spend_peeler(struct gen *g, uint32_t coin, uint32_t owner)
 	tx_begin(g, "peel");
 	tx_take(g, coin);
 	tx_pay(g, who, payee_any(g, who, true), piece);
-	tx_pay(g, owner, payee_any(g, owner, false), total - fee - piece)->life =
-		1 + (uint32_t)prng_below(&g->rng, 6);
+	tx_pay(g, owner, payee_any(g, owner, false), total - fee - piece);
 	g->draft.change = 1;
 	if (prng_chance(&g->rng, 1, 2)) {
 		swap_outs(&g->draft, 0, 1);
 		g->draft.change = 0;
 	}
-	commit(g);
+	tx_commit(g);
 }
 
 static void spend_spammer(struct gen *g, uint32_t coin)
 {
 	uint64_t total = g->coins[coin].value, fee = fee_draw(g, 1, 51);
-	uint32_t n = total < fee + 60 * DUST_SAT ? 0 : 50;
+	uint32_t n = 50;
+	if (total < fee + 60 * DUST_SAT || !share_behind(g, SHARE_OUTS, n + 1)) {
+		spend_wallet(g, coin, g->spammer, 1);
+		return;
+	}
 	tx_begin(g, "dust");
 	tx_take(g, coin);
-	fee = fee > total / 4 ? total / 4 : fee;
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t who = g->wallet_0 + (uint32_t)prng_below(&g->rng, g->wallet_n);
 		tx_pay(g, who, payee_any(g, who, true), DUST_SAT);
 	}
 	g->draft.change = (int)n;
 	tx_pay(g, g->spammer, payee_any(g, g->spammer, true), total - fee - (uint64_t)n * DUST_SAT);
-	commit(g);
+	tx_commit(g);
 }
 
 static uint64_t one_digit(uint64_t v)
@@ -225,7 +243,7 @@ static bool coinjoin(struct gen *g)
 						  want = 5 + (uint32_t)prng_below(&g->rng, 8);
 	uint64_t denomination = 0, fee = 1000;
 	for (int i = 0; i < TRIES && n < want; i++) {
-		uint32_t w = g->wallet_0 + (uint32_t)prng_below(&g->rng, g->wallet_n);
+		uint32_t w = some_wallet(g);
 		uint32_t c = g->owners[w].coins;
 		bool known = c == NO_COIN;
 		for (uint32_t k = 0; k < n; k++)
@@ -251,11 +269,12 @@ static bool coinjoin(struct gen *g)
 	}
 	for (uint32_t i = 0; i < n * 2; i++)
 		swap_outs(&g->draft, i, i + (uint32_t)prng_below(&g->rng, n * 2 - i));
-	commit(g);
+	tx_commit(g);
 	return true;
 }
 
-static void spend(struct gen *g, uint32_t coin)
+/* n: how many coins its owner should spend. */
+static void spend(struct gen *g, uint32_t coin, uint32_t n)
 {
 	uint32_t owner = g->coins[coin].owner;
 	switch ((enum kind)g->owners[owner].kind) {
@@ -263,10 +282,10 @@ static void spend(struct gen *g, uint32_t coin)
 		spend_miner(g, coin);
 		break;
 	case EXCHANGE:
-		spend_exchange(g, coin, owner);
+		spend_exchange(g, coin, owner, n);
 		break;
 	case WALLET:
-		spend_wallet(g, coin, owner);
+		spend_wallet(g, coin, owner, n);
 		break;
 	case PEELER:
 		spend_peeler(g, coin, owner);
@@ -275,41 +294,44 @@ static void spend(struct gen *g, uint32_t coin)
 		spend_spammer(g, coin);
 		break;
 	case SCRIPTED:
-		coin_due(g, coin, g->opt.blocks + 1);
+		coin_keep(g, coin);
 		break;
 	}
 }
 
-/* What is due now; when there is not enough of it, what someone has. */
-static uint32_t coin_pick(struct gen *g)
+/* A coin of someone who can spend n at once, or as many as can be found. */
+static uint32_t spender_pick(struct gen *g, uint32_t n, uint32_t *ret_ready)
 {
-	enum { TRIES = 64 };
-	if (g->wheel[g->height] != NO_COIN)
-		return g->wheel[g->height];
-	for (int i = 0; i < TRIES; i++) {
-		uint32_t w = prng_chance(&g->rng, 1, 4)
-				     ? g->exchange_0 + (uint32_t)prng_below(&g->rng, g->exchange_n)
-				     : g->wallet_0 + (uint32_t)prng_below(&g->rng, g->wallet_n);
-		if (g->owners[w].coins != NO_COIN)
-			return g->owners[w].coins;
+	enum { TRIES = 6 };
+	uint32_t coin = NO_COIN;
+	*ret_ready = 0;
+	for (int i = 0; i < TRIES && *ret_ready < n; i++) {
+		bool last = i + 1 == TRIES;
+		uint32_t e = n >= COLLECT_MIN ? some_collector(g, n >= COLLECT_MANY)
+			     : last	      ? some_exchange(g)
+					      : NOBODY;
+		if (e != NOBODY && g->owners[e].coins == NO_COIN)
+			continue;
+		coin = e == NOBODY ? coin_pick(g) : coin_of(g, e);
+		if (coin == NO_COIN)
+			break;
+		*ret_ready = coins_ready(g, g->coins[coin].owner);
 	}
-	return NO_COIN;
+	return coin;
 }
 
-/* What was due and not spent is put off for another life, or forgotten for ever. */
-static void put_off(struct gen *g)
+static bool transact(struct gen *g)
 {
-	for (uint32_t i; (i = g->wheel[g->height]) != NO_COIN;) {
-		uint32_t life = life_draw(g);
-		if (!life && !g->coins[i].coinbase &&
-		    g->owners[g->coins[i].owner].kind != SCRIPTED) {
-			truth_end_coin(g, &g->coins[i]);
-			free(g->coins[i].taint);
-			coin_remove(g, i);
-		} else {
-			coin_due(g, i, g->height + (life ? life : 1));
-		}
+	uint32_t n = share_draw(g, SHARE_INS, TX_IN_MAX), ready;
+	uint32_t coin = spender_pick(g, n, &ready);
+	if (ready < n) {
+		n = share_draw(g, SHARE_INS, COLLECT_MIN - 1);
+		coin = spender_pick(g, n, &ready);
 	}
+	if (coin == NO_COIN)
+		return false;
+	spend(g, coin, n < ready ? n : ready);
+	return true;
 }
 
 void traffic_block(struct gen *g, uint32_t target)
@@ -318,10 +340,7 @@ void traffic_block(struct gen *g, uint32_t target)
 	while (g->block_tx_n - 1 < target && g->body.len + ROOM < BLOCK_BYTES_MAX) {
 		if (prng_chance(&g->rng, 1, 250) && coinjoin(g))
 			continue;
-		uint32_t coin = coin_pick(g);
-		if (coin == NO_COIN)
+		if (!transact(g))
 			break;
-		spend(g, coin);
 	}
-	put_off(g);
 }

@@ -138,7 +138,7 @@ void truth_close(struct gen *g)
 {
 	struct truth *t = g->truth;
 	for (uint32_t h = 0; h <= g->opt.blocks + 1; h++)
-		for (uint32_t i = g->wheel[h]; i != NO_COIN; i = g->coins[i].wheel_next)
+		for (uint32_t i = g->lists[h]; i != NO_COIN; i = g->coins[i].list_next)
 			truth_end_coin(g, &g->coins[i]);
 	for (uint32_t s = 0; s < g->set_n && t->taint; s++)
 		fprintf(t->taint,

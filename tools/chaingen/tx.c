@@ -29,6 +29,7 @@ struct out *tx_pay(struct gen *g, uint32_t owner, struct payee to, uint64_t valu
 	if (t->out_n == TX_OUT_MAX)
 		gen_die("a transaction of more than %d outputs", TX_OUT_MAX);
 	struct out *o = &t->out[t->out_n++];
+	g->outputs += owner != NOBODY;
 	*o = (struct out){.owner = owner, .to = to, .value = value};
 	return o;
 }
@@ -193,6 +194,16 @@ static void tx_write(struct gen *g, struct draft *t)
 	g->body_end[row] = (uint32_t)b->len;
 }
 
+/* Keys are lost, dust is not worth its fee; and a chain of any length is to fit into memory. */
+static bool is_lost(struct gen *g, const struct out *o)
+{
+	enum { STOCK = 2000000 };
+	uint64_t per_cent = o->value < WORTH_SAT ? 50 : g->coin_n > STOCK ? 15 : 3;
+	if (o->owner == NOBODY || o->value <= DUST_SAT)
+		return true;
+	return g->owners[o->owner].kind != EXCHANGE && prng_chance(&g->rng, per_cent, 100);
+}
+
 /* Money that nobody will spend again leaves memory; only its taint is told. */
 static void out_to_coin(struct gen *g, struct draft *t, uint32_t i, struct taint *taint)
 {
@@ -204,19 +215,15 @@ static void out_to_coin(struct gen *g, struct draft *t, uint32_t i, struct taint
 			 .owner = o->owner,
 			 .height = g->height};
 	memcpy(c.txid, t->txid, 32);
-	uint32_t life = o->life;
 	t->out_coin[i] = NO_COIN;
-	if (!o->keep && (o->owner == NOBODY || o->value <= DUST_SAT))
-		life = 0;
-	else if (!o->keep && !life)
-		life = life_draw(g);
-	if (!life && !o->keep) {
+	if (!o->keep && is_lost(g, o)) {
 		truth_end_coin(g, &c);
 		free(taint);
 		return;
 	}
-	c.due = o->keep ? g->opt.blocks + 1 : g->height + life;
 	t->out_coin[i] = coin_add(g, &c);
+	if (o->keep)
+		coin_keep(g, t->out_coin[i]);
 }
 
 void tx_commit(struct gen *g)
@@ -229,6 +236,10 @@ void tx_commit(struct gen *g)
 		gen_die("a %s that creates money at height %u", t->what, g->height);
 	if (g->block_tx_n == BLOCK_TX_MAX)
 		gen_die("more than %d transactions in a block; raise --blocks", BLOCK_TX_MAX);
+	share_note(g, SHARE_INS, t->in_n);
+	share_note(g, SHARE_OUTS, t->out_n);
+	for (uint32_t i = 0; i < t->in_n; i++)
+		share_note(g, SHARE_AGES, g->height - t->in[i].height);
 	tx_write(g, t);
 	g->fee_sum[g->block_tx_n] = g->fee_sum[g->block_tx_n - 1] + in - out;
 	g->block_tx_n++;
