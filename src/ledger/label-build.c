@@ -8,6 +8,7 @@
 enum { BUILDER_MEMORY_MAX = 1 << 30, STRINGS_MAX = 256 << 20 };
 /* Beyond so many different statements of one source about one address, equal ones are not looked for. */
 enum { ALIKE_MAX = 64 };
+enum { TICK_ENTRIES = 4096 };
 
 /* ---- strings ---- */
 
@@ -114,6 +115,12 @@ int builder_entry(struct label_builder *b, struct label_entry **ret)
 	*ret = &b->entries[b->entry_n++];
 	**ret = (struct label_entry){.cluster = -1};
 	return 0;
+}
+
+void builder_tick(const struct label_builder *b, uint64_t at)
+{
+	if (b->opt && b->opt->tick)
+		b->opt->tick(b->opt->tick_ctx, at / 2, b->len);
 }
 
 /* ---- checks ---- */
@@ -250,6 +257,8 @@ int builder_finish(struct label_builder *b)
 	for (uint32_t i = 0; i < b->entry_n; i++) {
 		struct err why = {0};
 		struct label_entry *t = &b->entries[i];
+		if (i % TICK_ENTRIES == 0)
+			builder_tick(b, b->len + b->len * i / b->entry_n);
 		inherit(t, &b->header);
 		if (entry_check(b, t, &b->rows[b->row_n], &why) == 0) {
 			b->rows[b->row_n++].entry = i + 1;

@@ -80,6 +80,8 @@ struct label_builder {
 	uint32_t row_n, duplicate_n;
 	struct label_reject_row *rejects;
 	uint32_t reject_n;
+	const struct label_import *opt; /* for its tick */
+	uint64_t len;			/* of the file */
 	struct err *e;
 };
 int builder_init(struct label_builder *b, struct err *e) WARN_UNUSED;
@@ -91,6 +93,8 @@ int builder_string(struct label_builder *b, const char *s, size_t len,
 /** builder_entry - one more, zeroed, to be filled in before the next
  * Returns: 0; -ERR_OVERSIZE above LABEL_ENTRIES_MAX; -ERR_NOMEM */
 int builder_entry(struct label_builder *b, struct label_entry **ret) WARN_UNUSED;
+/** builder_tick - say that the parser is at a byte of the file; the second half of the work, builder_finish(), counts on */
+void builder_tick(const struct label_builder *b, uint64_t at);
 /** builder_finish - inherit, check, sort, and drop duplicates */
 int builder_finish(struct label_builder *b) WARN_UNUSED;
 /** builder_write - the file of the format document, appended to out */

@@ -20,6 +20,8 @@ static int add_address(struct label_builder *b, const char *s, size_t len, uint3
 	return t->address ? 0 : -ERR_NOMEM;
 }
 
+enum { TICK_LINES = 4096 };
+
 static bool is_space(char c)
 {
 	return c == ' ' || c == '\t' || c == '\r';
@@ -36,6 +38,8 @@ int list_parse(struct label_builder *b, const void *p, size_t len)
 			s++;
 		while (stop > s && is_space(stop[-1]))
 			stop--;
+		if (line % TICK_LINES == 0)
+			builder_tick(b, (uint64_t)(s - (const char *)p));
 		if (stop > s) {
 			int r = add_address(b, s, (size_t)(stop - s), line);
 			if (r < 0)
@@ -98,6 +102,8 @@ int label_read(struct label_builder *b, const char *format, const void *p, size_
 	       const struct label_import *opt)
 {
 	int r;
+	b->opt = opt;
+	b->len = len;
 	if (len > LABEL_SOURCE_MAX)
 		return err_set(b->e, ERR_OVERSIZE, NULL, "larger than %d bytes", LABEL_SOURCE_MAX);
 	if (strcmp(format, "tagpack") == 0) {

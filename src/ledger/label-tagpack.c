@@ -8,7 +8,7 @@
 #include <string.h>
 #include <yaml.h>
 
-enum { DEPTH_MAX = 8 };
+enum { DEPTH_MAX = 8, TICK_TAGS = 1024 };
 
 struct pack {
 	struct label_builder *b;
@@ -143,6 +143,8 @@ static int parse_tag(struct pack *p, const yaml_event_t *start)
 	if (r < 0)
 		return r;
 	p->tag->line = (uint32_t)start->start_mark.line + 1;
+	if (p->b->entry_n % TICK_TAGS == 0)
+		builder_tick(p->b, start->start_mark.index);
 	p->has_key = false;
 	for (bool end = false; r == 0 && !end;) {
 		r = next_event(p, &ev);

@@ -55,6 +55,9 @@ struct label_import {
 	int64_t now_s;	  /* wall clock, Unix seconds */
 	/* For lists, which hold addresses only; NULL: from the name sanctioned_addresses_TICKER.* of OFAC lists */
 	const char *currency, *label, *category;
+	/* Told how far the import of this file is, of total; NULL: nobody */
+	void (*tick)(void *ctx, uint64_t done, uint64_t total);
+	void *tick_ctx;
 };
 
 struct label_result {

@@ -117,22 +117,35 @@ static int import_one(struct lug *l, const char *dir, const char *path,
 	return 0;
 }
 
+static void show_tick(void *ctx, uint64_t done, uint64_t total)
+{
+	struct progress *p = ctx;
+	p->total = total;
+	progress_at(p, done, NULL);
+}
+
 static int run_import(struct lug *l, const struct args *a, struct err *e)
 {
 	_cleanup_(json_decrefp) json_t *all = json_array();
 	char dir[PATH_MAX];
+	struct progress bar;
 	const struct label_import opt = {.name = args_str(a, "name"),
 					 .now_s = time_now_ms() / 1000,
 					 .currency = args_str(a, "currency"),
 					 .label = args_str(a, "label"),
-					 .category = args_str(a, "category")};
+					 .category = args_str(a, "category"),
+					 .tick = show_tick,
+					 .tick_ctx = &bar};
 	int r = crypto_start();
 	r = r < 0 ? err_set(e, r, "crypto", NULL) : labels_dir(a, false, dir, e);
 	if (r == 0 && opt.name && args_pos_n(a) > 1)
 		r = err_set(e, ERR_INVAL, "name", "--name is for one file; %d are given",
 			    args_pos_n(a));
-	for (int i = 0; r == 0 && i < args_pos_n(a); i++)
+	for (int i = 0; r == 0 && i < args_pos_n(a); i++) {
+		progress_start(&bar, l, "labels", "B", 0);
 		r = import_one(l, dir, args_pos(a, i), &opt, all, e);
+		progress_end(&bar);
+	}
 	if (r < 0)
 		return r;
 	return l->json ? lug_print_json(TAKE_PTR(all), e) : 0;
