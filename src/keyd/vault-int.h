@@ -18,7 +18,17 @@ struct vault {
 	struct secret seal;	/* the sealing key, 32 bytes */
 	struct vault_key *keys; /* KEYD_KEYS_MAX of them */
 	size_t keys_n;
+	struct vault_clock {
+		int64_t since_s, seen_s; /* steady since, last look; 0 before the first look */
+		int64_t kept_s;		 /* seen_s as it stands in the file */
+	} clock;
 };
+
+/** vault_clock_load - what the file says of the clock; none or a bad one: as before the first look
+ * vault_clock_look - look at the clock: has it run long enough without a jump to wipe by it? (docs/protocol/keyd.md 3)
+ * Returns: 1 steady; 0 not; the file system's error */
+void vault_clock_load(struct vault *v);
+int vault_clock_look(struct vault *v, int64_t now_s, struct err *e) WARN_UNUSED;
 
 /** seal_make, seal_open - the sealing key of a folder, new or as its seal says; contracts as vault_init and vault_open
  * Out:     ret_key  guarded memory, owned by the caller; node name (seal_open) */

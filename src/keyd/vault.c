@@ -91,6 +91,7 @@ int vault_open(const char *folder, const void *pass, size_t pass_len, struct vau
 		r = load_keys(v, e);
 	if (r < 0)
 		return r;
+	vault_clock_load(v);
 	*ret_vault = TAKE_PTR(v);
 	return 0;
 }
@@ -278,7 +279,10 @@ int vault_maintain(struct vault *v, int64_t now_s, unsigned *ret_made, unsigned 
 		if (r < 0)
 			return r;
 	}
-	for (size_t i = v->keys_n; i-- > 0;) {
+	int steady = vault_clock_look(v, now_s, e);
+	if (steady < 0)
+		return steady;
+	for (size_t i = v->keys_n; steady && i-- > 0;) {
 		if (now_s - v->keys[i].pub.not_after_s < KEEP_S)
 			continue;
 		int r = vault_wipe(v, v->keys[i].pub.number, e);

@@ -36,7 +36,7 @@ int vault_open(const char *folder, const void *pass, size_t pass_len, struct vau
 struct vault *vault_close(struct vault *v);
 DEFINE_CLEANUP(struct vault *, vault_close);
 
-/** vault_maintain - make the keys that are due at now_s, wipe those whose time is over
+/** vault_maintain - make the keys that are due at now_s; wipe those whose time is over, if the clock has been steady for 3 days
  * Returns: 0; the file system's error (what was done until then stays) */
 int vault_maintain(struct vault *v, int64_t now_s, unsigned *ret_made, unsigned *ret_wiped,
 		   struct err *e) WARN_UNUSED;

@@ -62,6 +62,15 @@ static struct vault *vault_ready(void)
 	return v;
 }
 
+/* Looks at the clock once a day; how many keys were wiped. */
+static unsigned pass_days(struct vault *v, int64_t from_s, int days)
+{
+	unsigned made, wiped, all = 0;
+	for (int i = 0; i < days; i++, all += wiped)
+		assert_int_equal(vault_maintain(v, from_s + i * DAY_S, &made, &wiped, &e), 0);
+	return all;
+}
+
 /* ---- the vault ---- */
 
 static void test_vault_keys(void **state)
@@ -120,6 +129,7 @@ static void test_vault_life(void **state)
 	assert_true(made <= 1); /* at most the next epoch */
 	/* 30 days after its end the secret is gone, from memory and from the folder. */
 	later = first.not_after_s + 30 * DAY_S;
+	assert_true(pass_days(v, later - 4 * DAY_S, 4) > 0); /* epochs */
 	assert_non_null(vault_by_number(v, first.number));
 	assert_int_equal(vault_maintain(v, later, &made, &wiped, &e), 0);
 	assert_true(wiped >= 3);
@@ -128,6 +138,55 @@ static void test_vault_life(void **state)
 	snprintf(path, sizeof(path), "%s/%016llx.key", folder, (unsigned long long)first.number);
 	assert_int_equal(access(path, F_OK), -1);
 	assert_int_equal(vault_wipe(v, first.number, &e), -ERR_NOENT);
+}
+
+/* The first epoch's secret and a clock that is 60 days ahead: for an hour, again and again, over restarts, and for good. */
+static void test_vault_clock(void **state)
+{
+	struct vault *v = vault_ready();
+	uint64_t epoch = vault_current(v, KEYD_EPOCH, NOW)->pub.number;
+	const int64_t ahead = NOW + 60 * DAY_S;
+	unsigned made, wiped;
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(vault_maintain(v, ahead + i * 60, &made, &wiped, &e), 0);
+		assert_int_equal(wiped, 0);
+		if (i % 10 == 0) {
+			vault_close(v);
+			assert_int_equal(vault_open(folder, "secret", 6, &v, &e), 0);
+		}
+	}
+	for (int i = 0; i < 10; i++) { /* back and forth, every other day */
+		assert_int_equal(pass_days(v, NOW + i * DAY_S, 1), 0);
+		assert_int_equal(pass_days(v, ahead + i * DAY_S, 1), 0);
+	}
+	assert_int_equal(pass_days(v, ahead + 12 * DAY_S, 1), 0); /* three days unseen */
+	assert_int_equal(pass_days(v, ahead + 13 * DAY_S, 2), 0);
+	assert_non_null(vault_by_number(v, epoch));
+	vault_close(v);
+	assert_int_equal(vault_open(folder, "secret", 6, &v, &e), 0);
+	assert_true(pass_days(v, ahead + 15 * DAY_S, 1) >
+		    0); /* the third day on end, over a restart */
+	assert_null(vault_by_number(v, epoch));
+	vault_close(v);
+}
+
+/* A file that somebody changed only makes it wait. */
+static void test_vault_clock_file(void **state)
+{
+	static const char *const bad[] = {
+		"", "lugdunum.network/clock/v1\n", "lugdunum.network/clock/v1\nsince 1\nseen x\n",
+		"lugdunum.network/clock/v1\nsince 9\nseen 1\n",
+		"lugdunum.network/clock/v1\nsince 99999999999999999999\nseen 1\n"};
+	char path[128];
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct vault *v = i ? NULL : vault_ready();
+		snprintf(path, sizeof(path), "%s/clock", folder);
+		assert_int_equal(file_write(path, bad[i], strlen(bad[i]), 0600, &e), 0);
+		vault_close(v);
+		assert_int_equal(vault_open(folder, "secret", 6, &v, &e), 0);
+		assert_int_equal(pass_days(v, NOW + (60 + 10 * (int64_t)i) * DAY_S, 3), 0);
+		vault_close(v);
+	}
 }
 
 static void test_vault_rotate(void **state)
@@ -605,6 +664,8 @@ int main(void)
 		ON_FOLDER(test_vault_keys),
 		ON_FOLDER(test_vault_again),
 		ON_FOLDER(test_vault_life),
+		ON_FOLDER(test_vault_clock),
+		ON_FOLDER(test_vault_clock_file),
 		ON_FOLDER(test_vault_rotate),
 		ON_FOLDER(test_vault_tampered),
 		ON_FOLDER(test_vault_file_key),
