@@ -183,9 +183,12 @@ int outbox_pump(struct exchange *x, struct peer *p, enum lane lane, struct err *
 int outbox_outcome(struct exchange *x, struct peer *p, enum lane lane, unsigned status,
 		   const void *reply, size_t len, struct err *e) WARN_UNUSED;
 /** outbox_again - parcels of these places are to be sent again
- * outbox_renumber - everything after a place loses its number and waits for the new epoch */
+ * outbox_cleaned - is one of these places no longer kept, so that only a new epoch can close the gap? 1 yes, 0 no
+ * outbox_renumber - everything after a place that is still kept loses its number and waits for the new epoch */
 int outbox_again(struct exchange *x, const char *peer, uint64_t epoch, uint64_t first,
 		 uint64_t last, struct err *e) WARN_UNUSED;
+int outbox_cleaned(struct exchange *x, const char *peer, uint64_t epoch, uint64_t first,
+		   uint64_t last, struct err *e) WARN_UNUSED;
 int outbox_renumber(struct exchange *x, const char *peer, uint64_t epoch, uint64_t seq,
 		    struct err *e) WARN_UNUSED;
 /** outbox_care - expiry and the two-minute warning; ret_next_ms: mono time of the next one */

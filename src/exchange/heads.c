@@ -174,11 +174,21 @@ static int sent_place(struct exchange *x, const char *peer, const struct stream_
 	return r < 0 ? r : 1;
 }
 
-/* The peer asks for ranges that it lacks: they are sent again. */
+/* The peer asks for ranges that it lacks: they are sent again. What is not kept any more expired long ago: the stream goes on in
+ * a new epoch without it. */
 static int send_missing(struct exchange *x, struct peer *p, const struct stream_head *h,
-			const struct stream *out, struct err *e)
+			const struct stream *out, bool answer, struct err *e)
 {
 	int r = 0;
+	for (size_t i = 0; r == 0 && i < h->missing_n; i++)
+		r = outbox_cleaned(x, p->name, out->epoch, h->missing[i].first, h->missing[i].last,
+				   e);
+	if (r > 0 && answer)
+		return reset_now(x, p, "the peer lacks what expired long ago", e);
+	if (r > 0) { /* an answer decides, since it is surely of now */
+		p->slot[SLOT_HEADS].due_ms = 0;
+		return 0;
+	}
 	for (size_t i = 0; r >= 0 && i < h->missing_n; i++)
 		r = outbox_again(x, p->name, out->epoch, h->missing[i].first, h->missing[i].last,
 				 e);
@@ -211,7 +221,7 @@ static int compare_sent(struct exchange *x, struct peer *p, const struct stream_
 	if (r > 0 && memcmp(hash32, at->chain32, 32) != 0)
 		return stop_out(x, p, out, note, len, "the peer holds another text than was sent",
 				e);
-	return r < 0 ? r : send_missing(x, p, h, out, e);
+	return r < 0 ? r : send_missing(x, p, h, out, answer, e);
 }
 
 /* Keep the head that the peer showed: a reset must name it. */

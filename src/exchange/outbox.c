@@ -172,13 +172,28 @@ int outbox_again(struct exchange *x, const char *peer, uint64_t epoch, uint64_t 
 	return n < 0 ? (int)n : 0;
 }
 
+/* Sealed messages whose file was cleaned away long after they had expired. */
+#define CLEANED "SELECT id FROM exchange_sealed WHERE size > 0 AND LENGTH(file) = 0"
+
+int outbox_cleaned(struct exchange *x, const char *peer, uint64_t epoch, uint64_t first,
+		   uint64_t last, struct err *e)
+{
+	STORE_ROWS(rows);
+	return store_first(
+		x->s,
+		"SELECT seq FROM exchange_out WHERE peer = ? AND epoch = ? AND seq >= ? AND seq <= ?"
+		" AND id IN (" CLEANED ") LIMIT 1",
+		VALS(val_text(peer), val_u64(epoch), val_u64(first), val_u64(last)), &rows, e);
+}
+
 int outbox_renumber(struct exchange *x, const char *peer, uint64_t epoch, uint64_t seq,
 		    struct err *e)
 {
 	int64_t n = store_exec(
 		x->s,
 		"UPDATE exchange_out SET settled = 0, epoch = 0, seq = 0 WHERE peer = ? AND seq > 0 AND"
-		" (epoch > ? OR (epoch = ? AND seq > ?)) AND state <> ?",
+		" (epoch > ? OR (epoch = ? AND seq > ?)) AND state <> ? AND id NOT IN (" CLEANED
+		")",
 		VALS(val_text(peer), val_u64(epoch), val_u64(epoch), val_u64(seq),
 		     val_i64(EXCHANGE_UNDELIVERED)),
 		e);
