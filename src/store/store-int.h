@@ -2,6 +2,7 @@
  * Inside of the store: what an engine must offer, and the connection that both sides share. */
 #ifndef STORE_STORE_INT_H
 #define STORE_STORE_INT_H
+#include "base/buf.h"
 #include "store/store.h"
 
 enum { STORE_CACHE_N = 128 /* prepared statements kept for one connection */ };
@@ -68,10 +69,17 @@ struct store {
 };
 
 extern const struct store_engine store_sqlite;
+#ifdef HAVE_POSTGRESQL
+extern const struct store_engine store_pg;
+#endif
 
 /** store_sql_check - refuse what only one of the engines understands
  * Returns: 0; -ERR_UNSUPPORTED with the word in e; -ERR_OVERSIZE */
 int store_sql_check(const char *sql, struct err *e) WARN_UNUSED;
+
+/** store_sql_number - the same statement with $1, $2 ... for each ?, appended to out
+ * Returns: how many statements there are: 0 when it is empty, 2 for any number above one */
+int store_sql_number(const char *sql, struct buf *out);
 
 /** store_script - several statements without values, inside or outside of a transaction; obeys and sets the doom rule */
 int store_script(struct store *s, const char *sql, struct err *e) WARN_UNUSED;

@@ -80,24 +80,36 @@ static int check_recorded(struct store *s, const struct store_schema *schema, ui
 	return r;
 }
 
-static int step_up(struct store *s, const struct store_schema *schema,
-		   const struct store_migration *m, int64_t now_s, struct err *e)
+static int step_record(struct store *s, const char *module, const struct store_migration *m,
+		       int64_t now_s, struct err *e)
 {
 	uint8_t hash32[32];
 	step_hash(m, hash32);
-	STORE_TXN(txn);
-	int r = store_begin(s, STORE_WRITE, &txn, e);
-	if (r == 0)
-		r = store_script(s, m->up, e);
-	if (r < 0)
-		return r;
 	int64_t n = store_exec(s,
 			       "INSERT INTO store_migration (module, number, name, hash, applied)"
 			       " VALUES (?, ?, ?, ?, ?)",
-			       VALS(val_text(schema->module), val_u64(m->number), val_text(m->name),
+			       VALS(val_text(module), val_u64(m->number), val_text(m->name),
 				    val_blob(hash32, sizeof(hash32)), val_i64(now_s)),
 			       e);
-	return n < 0 ? (int)n : store_commit(&txn, e);
+	return n < 0 ? (int)n : 0;
+}
+
+/* The first step that is missing; gives 1, or 0 when there is none. Looked up inside: another program may be migrating too. */
+static int step_up(struct store *s, const struct store_schema *schema, int64_t now_s, struct err *e)
+{
+	uint64_t n = 0;
+	STORE_TXN(txn);
+	int r = store_begin(s, STORE_WRITE, &txn, e);
+	if (r == 0)
+		r = check_recorded(s, schema, &n, e);
+	if (r < 0 || n == schema->steps_n)
+		return r;
+	r = store_script(s, schema->steps[n].up, e);
+	if (r == 0)
+		r = step_record(s, schema->module, &schema->steps[n], now_s, e);
+	if (r == 0)
+		r = store_commit(&txn, e);
+	return r < 0 ? r : 1;
 }
 
 static int step_down(struct store *s, const struct store_schema *schema,
@@ -120,15 +132,12 @@ int store_migrate(struct store *s, const struct store_schema *schema, int64_t no
 	int r = prepare_table(s, e);
 	if (r == 0)
 		r = check_recorded(s, schema, &n, e);
-	if (r < 0)
+	if (r < 0 || n == schema->steps_n)
 		return r;
 	int done = 0;
-	for (uint64_t i = n; i < schema->steps_n; i++, done++) {
-		r = step_up(s, schema, &schema->steps[i], now_s, e);
-		if (r < 0)
-			return r;
-	}
-	return done;
+	while ((r = step_up(s, schema, now_s, e)) > 0)
+		done++;
+	return r < 0 ? r : done;
 }
 
 int store_downgrade(struct store *s, const struct store_schema *schema, uint32_t to, struct err *e)

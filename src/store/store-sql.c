@@ -109,6 +109,8 @@ static bool row_matches(const char *p, const char *row)
 
 static int check_word(const char *p, size_t len, struct err *e)
 {
+	if (len == 1 && tolower((unsigned char)*p) == 'x' && p[1] == '\'')
+		return refuse(p, 2, "? and a value", e);
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		if (row_matches(p, words[i].word))
 			return refuse(p, len, words[i].instead, e);
@@ -146,4 +148,27 @@ int store_sql_check(const char *sql, struct err *e)
 		p += len ? len : 1;
 	}
 	return 0;
+}
+
+int store_sql_number(const char *sql, struct buf *out)
+{
+	int n = 0, statements = 0;
+	bool more = true; /* the next character begins another statement */
+	for (const char *p = sql, *end; *p; p = end) {
+		end = skip(p);
+		bool comment = end != p && (*p == '-' || *p == '/');
+		if (end == p)
+			end++;
+		if (*p == '?')
+			buf_printf(out, "$%d", ++n);
+		else
+			buf_put(out, p, (size_t)(end - p));
+		if (comment || isspace((unsigned char)*p))
+			continue;
+		if (more && *p != ';' && statements < 2)
+			statements++;
+		more = *p == ';';
+	}
+	buf_u8(out, 0);
+	return statements;
 }

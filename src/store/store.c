@@ -14,16 +14,34 @@
 
 /* ---- open and close ---- */
 
+/* By the beginning of what names a store; anything else is a file of SQLite. A NULL engine was not built in. */
+static const struct {
+	const char *scheme;
+	const struct store_engine *engine;
+} engines[] = {
+#ifdef HAVE_POSTGRESQL
+	{"postgresql:", &store_pg},
+	{"postgres:", &store_pg},
+#else
+	{"postgresql:", NULL},
+	{"postgres:", NULL},
+#endif
+	{"", &store_sqlite},
+};
+
 static int engine_of(const char *where, const struct store_engine **ret_engine, struct err *e)
 {
 	if (!where || !*where)
 		return err_set(e, ERR_INVAL, "store",
 			       "No store was named; give the path of its file.");
-	if (!strncmp(where, "postgresql:", 11) || !strncmp(where, "postgres:", 9))
+	size_t i = 0;
+	while (strncmp(where, engines[i].scheme, strlen(engines[i].scheme)) != 0)
+		i++;
+	if (!engines[i].engine)
 		return err_set(
 			e, ERR_UNSUPPORTED, "store",
 			"This program has no PostgreSQL engine; give the path of a SQLite file.");
-	*ret_engine = &store_sqlite;
+	*ret_engine = engines[i].engine;
 	return 0;
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Store: the rows of a node, in SQLite now and in PostgreSQL behind the same calls.
+ * Store: the rows of a node, in SQLite or in PostgreSQL behind the same calls.
  *
  * SQL that both engines accept: types BIGINT, TEXT, BYTEA; placeholders `?`; INSERT ... ON CONFLICT ... DO; RETURNING;
  * booleans as BIGINT 0 or 1; CAST(SUM(x) AS BIGINT). Refused at the first use of a statement (-ERR_UNSUPPORTED, the word in e):
- * AUTOINCREMENT, ROWID, BLOB, INSERT OR ..., REPLACE INTO, PRAGMA, GLOB, IFNULL, `==`, `?1`, back-ticks and other dialect.
+ * AUTOINCREMENT, ROWID, BLOB, INSERT OR ..., REPLACE INTO, PRAGMA, GLOB, IFNULL, `==`, `?1`, X'00', back-ticks and other dialect.
+ * PostgreSQL takes a value for the type of its place, and orders NULLs last: order by what is never NULL.
  *
  * An error inside a transaction dooms it, as it does in PostgreSQL: every further call on it returns the same code until it
  * is rolled back. Where "is there already" is an ordinary answer, write ON CONFLICT DO NOTHING and look at the rows changed,
@@ -55,12 +56,14 @@ struct store_options {
 };
 
 /** store_open - open a store, making an empty one if there is none
- * In:      where   path of the SQLite file, ":memory:", later a "postgresql:" URI
- *          o       NULL for the defaults
+ * In:      where   path of the SQLite file, ":memory:", or a "postgresql:" URI (docs/postgresql.md)
+ *          o       NULL for the defaults; vfs, exclusive and pages_max are for SQLite only
  * Returns: 0 and the store, whose owner calls store_close; -ERR_ACCES, -ERR_NOENT (folder missing, or no file and read_only),
  *          -ERR_CORRUPT (not a database), -ERR_FORMAT (a database of something else), -ERR_BUSY, -ERR_NOSPC, -ERR_IO,
- *          -ERR_UNSUPPORTED (engine not built in), -ERR_NOMEM
- * Notes:   SQLite: WAL, synchronous=FULL, foreign keys on, secure_delete on, LIKE distinguishes case, file mode 0600 */
+ *          -ERR_UNSUPPORTED (engine not built in, or a server that cannot keep our promises), -ERR_INVAL (no URI, or an option of
+ *          the other engine), -ERR_NOMEM
+ * Notes:   SQLite: WAL, synchronous=FULL, foreign keys on, secure_delete on, LIKE distinguishes case, file mode 0600.
+ *          PostgreSQL: durable on commit; a lost connection dooms the open transaction, the next one begins on a new connection */
 int store_open(const char *where, const struct store_options *o, struct store **ret_store,
 	       struct err *e) WARN_UNUSED;
 
@@ -160,7 +163,9 @@ struct store_rows {
 };
 #define STORE_ROWS(name) _cleanup_(store_rows_done) struct store_rows name = {NULL, NULL, 0}
 
-/** store_query - start a query; nothing is read before store_next
+/** store_query - start a query; nothing is read before store_next, and then one row at a time
+ * Notes:   other statements may run while rows are open; PostgreSQL then holds the rest of them in memory, and beyond 128 MiB
+ *          store_next gives -ERR_OVERSIZE: loops with statements inside ask with LIMIT. A query that ends early is read to its end
  * Returns: 0; as store_exec */
 int store_query(struct store *s, const char *sql, const struct store_val *vals, size_t vals_n,
 		struct store_rows *ret_rows, struct err *e) WARN_UNUSED;
@@ -228,10 +233,10 @@ int store_version(struct store *s, const char *module, uint32_t *ret_number,
  *          (PostgreSQL: use its own tools) */
 int store_backup(struct store *s, const char *path, struct err *e) WARN_UNUSED;
 
-/** store_verify - read everything: pages, indexes, foreign keys
+/** store_verify - read everything: pages, indexes, foreign keys (PostgreSQL: each value of each row; its indexes with pg_amcheck)
  * Returns: 0; -ERR_CORRUPT with the first finding in e; -ERR_IO */
 int store_verify(struct store *s, struct err *e) WARN_UNUSED;
 
-/** store_where - what store_open was given; for messages */
+/** store_where - what store_open was given, without passwords; for messages */
 const char *store_where(const struct store *s);
 #endif

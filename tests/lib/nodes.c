@@ -4,6 +4,7 @@
 #include "audit/audit.h"
 #include "base/text.h"
 #include "crypto/crypto.h"
+#include "engine.h"
 #include "wire/age.h"
 #include "wire/note.h"
 #include <stdarg.h>
@@ -312,8 +313,9 @@ size_t nodes_index(const struct nodes *w, const char *name)
 
 int node_open(struct node *node, const char *where, const struct store_options *o, struct err *e)
 {
+	char at[ENGINE_WHERE_MAX];
 	int64_t now_s = env_wall(node) / 1000;
-	int r = store_open(where, o, &node->store, e);
+	int r = store_open(o ? where : engine_at(where, at), o, &node->store, e);
 	if (r >= 0)
 		r = store_migrate(node->store, audit_schema(), now_s, e);
 	if (r >= 0)

@@ -6,6 +6,7 @@
 #include "audit/merkle.h"
 #include "base/file.h"
 #include "crypto/crypto.h"
+#include "lib/engine.h"
 #include "store/store.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -44,7 +45,8 @@ static inline void rig_key(struct rig *rig, const char *origin, uint8_t fill)
 static inline void rig_store_open(struct rig *rig)
 {
 	struct err e = {0};
-	if (store_open(rig->store_path, NULL, &rig->store, &e) < 0 ||
+	char where[ENGINE_WHERE_MAX];
+	if (store_open(engine_at(rig->store_path, where), NULL, &rig->store, &e) < 0 ||
 	    store_migrate(rig->store, audit_schema(), 1000, &e) < 0)
 		fail_msg("%s", e.message);
 }

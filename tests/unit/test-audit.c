@@ -539,7 +539,7 @@ static void test_scrub(void **state)
 	assert_non_null(strstr(e.message, "event of audit entry 300"));
 	assert_int_equal(scrub_after(rig, "UPDATE audit_entry SET entry = 'x' WHERE seq = 599", &e),
 			 -ERR_CORRUPT);
-	assert_int_equal(scrub_after(rig, "UPDATE audit_event SET salt = event WHERE seq = 0", &e),
+	assert_int_equal(scrub_after(rig, "UPDATE audit_event SET salt = '0' WHERE seq = 0", &e),
 			 -ERR_CORRUPT);
 	assert_int_equal(scrub_after(rig, "DELETE FROM audit_event WHERE seq = 7", &e),
 			 0); /* an erasure */

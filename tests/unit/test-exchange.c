@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "crypto/crypto.h"
+#include "engine.h"
 #include "exchange/query.h"
 #include "nodes.h"
 #include "wire/receipt.h"
@@ -488,12 +489,18 @@ static void test_overtake(void **state)
 			 2);
 }
 
-static int sql(struct node *node, const char *text)
+static int sql_blob(struct node *node, const char *text, const void *p, size_t len)
 {
+	const struct store_val value = val_blob(p, len);
 	STORE_TXN(txn);
 	int r = store_begin(node->store, STORE_WRITE, &txn, NULL);
-	int64_t n = r < 0 ? r : store_exec(node->store, text, NO_VALS, NULL);
+	int64_t n = r < 0 ? r : store_exec(node->store, text, &value, p ? 1 : 0, NULL);
 	return n < 0 ? (int)n : store_commit(&txn, NULL);
+}
+
+static int sql(struct node *node, const char *text)
+{
+	return sql_blob(node, text, NULL, 0);
 }
 
 /* The receiver has forgotten what it had acknowledged (an old backup): it is sent again. */
@@ -527,6 +534,7 @@ static void test_receiver_restored(void **state)
 /* The sender's store is an old backup: it learns so from the peer's head, opens a new epoch, and repeats nothing. */
 static void test_sender_restored(void **state)
 {
+	ENGINE_SQLITE_ONLY();
 	struct nodes *w = *state;
 	struct node *it = &w->node[IT];
 	uint8_t id16[16];
@@ -574,7 +582,7 @@ static void test_equivocation(void **state)
 	nodes_run(w);
 	assert_int_equal(
 		sql(&w->node[IT],
-		    "UPDATE exchange_out SET text_hash = (SELECT MIN(hash) FROM exchange_sealed)"),
+		    "UPDATE exchange_out SET text_hash = (SELECT hash FROM exchange_sealed ORDER BY hash LIMIT 1)"),
 		0);
 	nodes_pass(w, 61000, 1000); /* the head shows another text than "we sent" */
 	assert_int_equal(w->node[IT].events[EXCHANGE_EV_STREAM_STOPPED], 1);
@@ -601,10 +609,10 @@ static void test_receiver_stops(void **state)
 	assert_int_equal(refusal(w, "it", &good)[0], '\0');
 	assert_int_equal(
 		sql(&w->node[IT], "UPDATE exchange_stream_out SET seq = 0 WHERE peer = 'fr'"), 0);
-	assert_int_equal(sql(&w->node[IT],
-			     "UPDATE exchange_stream_out SET chain = X'"
-			     "0000000000000000000000000000000000000000000000000000000000000000"
-			     "' WHERE peer = 'fr'"),
+	static const uint8_t zero32[32];
+	assert_int_equal(sql_blob(&w->node[IT],
+				  "UPDATE exchange_stream_out SET chain = ? WHERE peer = 'fr'",
+				  zero32, sizeof(zero32)),
 			 0);
 	post(w, EXCHANGE_NORMAL, "second text", id16);
 	struct buf bad = capture(w);
@@ -635,16 +643,18 @@ static void test_conflicting_duplicate(void **state)
 	post(w, EXCHANGE_NORMAL, "impostor", b16);
 	assert_int_equal(sql(&w->node[IT], "DELETE FROM exchange_receipt"), 0);
 	assert_int_equal(sql(&w->node[IT], "DELETE FROM exchange_out WHERE seq = 1"), 0);
-	assert_int_equal(sql(&w->node[IT],
-			     "UPDATE exchange_out SET id = (SELECT MIN(id) FROM exchange_sealed)"),
-			 0);
 	assert_int_equal(
 		sql(&w->node[IT],
-		    "DELETE FROM exchange_sealed WHERE id = (SELECT MIN(id) FROM exchange_sealed)"),
+		    "UPDATE exchange_out SET id = (SELECT id FROM exchange_sealed ORDER BY id LIMIT 1)"),
 		0);
-	assert_int_equal(sql(&w->node[IT],
-			     "UPDATE exchange_sealed SET id = (SELECT MIN(id) FROM exchange_out)"),
-			 0);
+	assert_int_equal(
+		sql(&w->node[IT],
+		    "DELETE FROM exchange_sealed WHERE id = (SELECT id FROM exchange_sealed ORDER BY id LIMIT 1)"),
+		0);
+	assert_int_equal(
+		sql(&w->node[IT],
+		    "UPDATE exchange_sealed SET id = (SELECT id FROM exchange_out ORDER BY id LIMIT 1)"),
+		0);
 	nodes_run(w);
 	struct exchange_delivery d = delivery(&w->node[IT], a16, "fr");
 	assert_int_equal(d.state, EXCHANGE_UNDELIVERED);
@@ -675,8 +685,9 @@ static void test_gap_refused(void **state)
 	struct buf b = capture(w);
 	assert_string_equal(refusal(w, "it", &b), "gap");
 	buf_done(&b);
-	assert_int_equal(
-		sql(&w->node[IT], "UPDATE exchange_out SET seq = 0, note = X'' WHERE seq > 1"), 0);
+	assert_int_equal(sql_blob(&w->node[IT],
+				  "UPDATE exchange_out SET seq = 0, note = ? WHERE seq > 1", "", 0),
+			 0);
 	assert_int_equal(sql(&w->node[IT],
 			     "UPDATE exchange_stream_out SET seq = 1, epoch = 2 WHERE peer = 'fr'"),
 			 0);

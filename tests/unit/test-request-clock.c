@@ -2,6 +2,7 @@
  * Tests of clocks and approvals: arithmetic, rows, and both nodes' clocks through pauses, restarts and steps of the wall. */
 #include "base/json.h"
 #include "base/time.h"
+#include "engine.h"
 #include "exchange/approval.h"
 #include "exchange/clock.h"
 #include <setjmp.h>
@@ -69,8 +70,9 @@ static struct store *open_store(void)
 {
 	struct store *s = NULL;
 	struct err e = {0};
+	char where[ENGINE_WHERE_MAX];
 
-	if (store_open(":memory:", NULL, &s, &e) < 0 ||
+	if (store_open(engine_at(":memory:", where), NULL, &s, &e) < 0 ||
 	    store_migrate(s, request_schema(), 1, &e) < 0)
 		fail_msg("%s", e.message);
 	if (store_exec(

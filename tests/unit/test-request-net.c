@@ -3,6 +3,7 @@
  * limits, rights, lists. */
 #include "base/json.h"
 #include "base/time.h"
+#include "engine.h"
 #include "exchange/request.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -453,6 +454,7 @@ static void test_officer_limit(void **state)
 /* The disk is full: a clear error, what was answered is there, what was not is not; with room again work goes on. */
 static void test_disk_full(void **state)
 {
+	ENGINE_SQLITE_ONLY();
 	struct world *w = *state;
 	struct store_options small = {.pages_max = 0};
 	char facts[20000];

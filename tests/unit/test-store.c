@@ -2,6 +2,7 @@
  * Tests of store: every call, every error that the header lists, two connections, crashes, full and damaged files. */
 #include "base/cleanup.h"
 #include "crypto/crypto.h"
+#include "lib/engine.h"
 #include "store/store.h"
 #include <fcntl.h>
 #include <sched.h>
@@ -44,11 +45,18 @@ static const char *at(const char *name)
 	return p;
 }
 
+/* What store_open is given for the store of a name: a file, or a schema in PostgreSQL. */
+static const char *place(const char *name)
+{
+	static char where[ENGINE_WHERE_MAX];
+	return engine_at(at(name), where);
+}
+
 static struct store *open_at(const char *name)
 {
 	struct store *s = NULL;
 	struct err e = {0};
-	int r = store_open(at(name), NULL, &s, &e);
+	int r = store_open(place(name), NULL, &s, &e);
 	if (r < 0)
 		fail_msg("open: %s", e.message);
 	return s;
@@ -95,7 +103,6 @@ static void test_open_errors(void **state)
 	struct err e = {0};
 	assert_int_equal(store_open("", NULL, &s, &e), -ERR_INVAL);
 	assert_int_equal(store_open(NULL, NULL, &s, &e), -ERR_INVAL);
-	assert_int_equal(store_open("postgresql://db/x", NULL, &s, &e), -ERR_UNSUPPORTED);
 	assert_int_equal(store_open(at("no/such/folder"), NULL, &s, &e), -ERR_NOENT);
 	assert_non_null(strstr(e.message, "no/such/folder"));
 	assert_int_equal(
@@ -136,14 +143,6 @@ static void test_open_modes(void **state)
 	assert_int_equal(st.st_mode & 0777, 0600);
 	assert_int_equal(stat(at("a-wal"), &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
-	assert_int_equal(put(s, 1, "one", NULL), 1);
-	_cleanup_(store_closep) struct store *reader = NULL;
-	assert_int_equal(
-		store_open(at("a"), &(struct store_options){.read_only = true}, &reader, NULL), 0);
-	assert_int_equal(count(reader), 1);
-	assert_int_equal(put(reader, 2, "two", NULL), -ERR_INVAL);
-	STORE_TXN(txn);
-	assert_int_equal(store_begin(reader, STORE_WRITE, &txn, NULL), -ERR_INVAL);
 	_cleanup_(store_closep) struct store *memory = NULL;
 	assert_int_equal(store_open(":memory:", NULL, &memory, NULL), 0);
 	must(memory, "CREATE TABLE t (a BIGINT)");
@@ -152,6 +151,20 @@ static void test_open_modes(void **state)
 		store_open(at("b"), &(struct store_options){.exclusive = true}, &alone, NULL), 0);
 	must(alone, "CREATE TABLE t (a BIGINT)");
 	assert_int_equal(access(at("b-shm"), F_OK), -1);
+}
+
+static void test_read_only(void **state)
+{
+	_cleanup_(store_closep) struct store *s = open_pairs("a");
+	assert_int_equal(put(s, 1, "one", NULL), 1);
+	_cleanup_(store_closep) struct store *reader = NULL;
+	assert_int_equal(
+		store_open(place("a"), &(struct store_options){.read_only = true}, &reader, NULL),
+		0);
+	assert_int_equal(count(reader), 1);
+	assert_int_equal(put(reader, 2, "two", NULL), -ERR_INVAL);
+	STORE_TXN(txn);
+	assert_int_equal(store_begin(reader, STORE_WRITE, &txn, NULL), -ERR_INVAL);
 }
 
 /* ---- values ---- */
@@ -194,8 +207,8 @@ static void wrong_kind(struct store *s, void (*read)(struct store_rows *))
 {
 	STORE_ROWS(rows);
 	struct err e = {0};
-	assert_int_equal(store_first(s, "SELECT k, v, -1 AS minus, x'0102' AS two FROM pair",
-				     NO_VALS, &rows, NULL),
+	assert_int_equal(store_first(s, "SELECT k, v, -1 AS minus, two FROM pair, bytes", NO_VALS,
+				     &rows, NULL),
 			 1);
 	read(&rows);
 	assert_int_equal(row_err(&rows, &e), -ERR_CORRUPT);
@@ -230,7 +243,11 @@ static void read_short(struct store_rows *r)
 static void test_wrong_kinds(void **state)
 {
 	_cleanup_(store_closep) struct store *s = open_pairs("a");
+	must(s, "CREATE TABLE bytes (two BYTEA)");
 	assert_int_equal(put(s, 1, "one", NULL), 1);
+	assert_int_equal(
+		store_exec(s, "INSERT INTO bytes (two) VALUES (?)", VALS(val_blob("ab", 2)), NULL),
+		1);
 	wrong_kind(s, read_text_as_i64);
 	wrong_kind(s, read_i64_as_text);
 	wrong_kind(s, read_text_as_blob);
@@ -354,6 +371,7 @@ static void test_dialect(void **state)
 		"SELECT v FROM pair WHERE k = $k",
 		"SELECT `v` FROM pair",
 		"SELECT [v] FROM pair",
+		"SELECT X'00' AS v FROM pair",
 		"SELECT strftime('%s') FROM pair",
 		"SELECT name FROM sqlite_master",
 	};
@@ -505,8 +523,8 @@ static void test_two_connections(void **state)
 {
 	_cleanup_(store_closep) struct store *s = open_pairs("a");
 	_cleanup_(store_closep) struct store *other = NULL;
-	assert_int_equal(store_open(at("a"), &(struct store_options){.busy_ms = 20}, &other, NULL),
-			 0);
+	assert_int_equal(
+		store_open(place("a"), &(struct store_options){.busy_ms = 20}, &other, NULL), 0);
 	STORE_TXN(write);
 	STORE_TXN(second);
 	STORE_TXN(read);
@@ -672,7 +690,7 @@ static void test_kill(void **state)
 	store_close(s);
 	int ends[2];
 	assert_int_equal(pipe(ends), 0);
-	const char *path = at("a");
+	const char *path = place("a");
 	pid_t child = fork();
 	if (child == 0)
 		crash_in_txn(path, ends[1]);
@@ -706,7 +724,7 @@ static void test_kill_after_commits(void **state)
 	store_close(open_pairs("a"));
 	int ends[2];
 	assert_int_equal(pipe(ends), 0);
-	const char *path = at("a");
+	const char *path = place("a");
 	pid_t child = fork();
 	if (child == 0)
 		commit_for_ever(path, ends[1]);
@@ -950,41 +968,23 @@ static void test_erasure(void **state)
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define BOTH_ENGINES                                                                     \
+	T(test_read_only), T(test_values), T(test_wrong_kinds), T(test_bad_values),      \
+		T(test_constraints), T(test_rows_changed), T(test_dialect), T(test_txn), \
+		T(test_txn_nested), T(test_txn_doomed), T(test_txn_outer_first),         \
+		T(test_txn_limits), T(test_close_open_txn), T(test_two_connections),     \
+		T(test_cache), T(test_migrate), T(test_migrate_edited),                  \
+		T(test_migrate_fails_whole), T(test_kill), T(test_kill_after_commits)
 int main(void)
 {
-	static const struct CMUnitTest tests[] = {
-		T(test_open_errors),
-		T(test_open_foreign),
-		T(test_open_modes),
-		T(test_values),
-		T(test_wrong_kinds),
-		T(test_bad_values),
-		T(test_constraints),
-		T(test_rows_changed),
-		T(test_dialect),
-		T(test_txn),
-		T(test_txn_nested),
-		T(test_txn_doomed),
-		T(test_txn_outer_first),
-		T(test_txn_limits),
-		T(test_close_open_txn),
-		T(test_two_connections),
-		T(test_cache),
-		T(test_migrate),
-		T(test_migrate_edited),
-		T(test_migrate_fails_whole),
-		T(test_kill),
-		T(test_kill_after_commits),
-		T(test_full),
-		T(test_full_nested),
-		T(test_file_limit),
-		T(test_full_disk),
-		T(test_damaged),
-		T(test_orphans),
-		T(test_backup),
-		T(test_erasure),
+	static const struct CMUnitTest both[] = {BOTH_ENGINES};
+	static const struct CMUnitTest sqlite[] = {
+		BOTH_ENGINES,	 T(test_open_errors), T(test_open_foreign), T(test_open_modes),
+		T(test_full),	 T(test_full_nested), T(test_file_limit),   T(test_full_disk),
+		T(test_damaged), T(test_orphans),     T(test_backup),	    T(test_erasure),
 	};
 	if (crypto_start() < 0)
 		return 1;
-	return cmocka_run_group_tests_name("store", tests, NULL, NULL);
+	return engine_pg() ? cmocka_run_group_tests_name("store-pg", both, NULL, NULL)
+			   : cmocka_run_group_tests_name("store", sqlite, NULL, NULL);
 }
