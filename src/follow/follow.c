@@ -172,6 +172,20 @@ bool follow_wanted(const struct follow *f, struct follow_point *ret)
 	return true;
 }
 
+bool follow_asked_all(const struct follow *f)
+{
+	unsigned ready_n = 0;
+
+	for (unsigned i = 0; i < f->peer_n; i++) {
+		if (f->peers[i].state == PEER_IDLE)
+			continue;
+		if (!f->peers[i].all_headers)
+			return false;
+		ready_n++;
+	}
+	return ready_n > 0;
+}
+
 bool follow_known(const struct follow *f, const uint8_t hash32[static 32])
 {
 	return tree_find(&f->tree, hash32) != TREE_NONE;

@@ -129,10 +129,12 @@ struct follow_point {
 /** follow_tip - the best block that is stored; false when none is
  * follow_best - the best header
  * follow_wanted - the next block towards the best header that is not stored; false when in step
- * follow_known - is there a header of this hash? */
+ * follow_known - is there a header of this hash?
+ * follow_asked_all - has every peer that is connected told all its headers, and is one connected? */
 bool follow_tip(const struct follow *f, struct follow_point *ret);
 struct follow_point follow_best(const struct follow *f);
 bool follow_wanted(const struct follow *f, struct follow_point *ret);
+bool follow_asked_all(const struct follow *f);
 bool follow_known(const struct follow *f, const uint8_t hash32[static 32]);
 
 /** follow_pool_sweep - visit the unconfirmed transactions, oldest first; those for which keep() is false are dropped

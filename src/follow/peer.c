@@ -83,14 +83,12 @@ static void send_nonce(struct follow *f, unsigned i, enum p2p_kind kind, uint64_
 static void send_version(struct follow *f, unsigned i)
 {
 	static const char agent[] = "/lugdunum:" LUG_VERSION "/";
-	const struct tree *t = &f->tree;
 	struct p2p_message m = {
 		.kind = P2P_VERSION,
 		.version = {.protocol = FOLLOW_PROTOCOL,
 			    .time_s = (uint64_t)f->env->wall_s(f->env->ctx),
 			    .agent = agent,
 			    .agent_len = sizeof(agent) - 1,
-			    .height = t->tip == TREE_NONE ? 0 : t->nodes[t->tip].height,
 			    .has_relay = true,
 			    .relay = f->opt.pool},
 	};

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * lug ledger follow: a ledger kept at the tip of its chain, from nodes that the user names. */
+#include "base/log.h"
+#include "base/time.h"
+#include "chain/hash.h"
+#include "crypto/crypto.h"
+#include "ledger/import.h"
+#include "ledger/ledger.h"
+#include "lug/follow-shell.h"
+#include <inttypes.h>
+#include <signal.h>
+
+enum {
+	WAIT_MAX_MS = 1000,
+	AGENT_TEXT_MAX = 260,
+	RETRY_MS = 1000, /* after the ledger was in use, or the disk full */
+	QUIET_MS = 2000,
+	IMPORT_BYTES = 1 << 30, /* while far behind: blocks that are imported at once */
+};
+
+static volatile sig_atomic_t stop_asked;
+
+static void on_stop(int sig)
+{
+	(void)sig;
+	stop_asked = 1;
+}
+
+struct follower {
+	struct lug *l;
+	const char *ledger_dir;
+	const struct network *network;
+	struct ledger_import_options import;
+	struct follow_env env;
+	struct follow *follow;
+	struct conns conns;
+	struct blkdir blkdir;
+	struct follow_point imported; /* the ledger's tip */
+	struct follow_point seen;     /* the best stored block at the last look, and since when */
+	int64_t seen_ms;
+	bool has_imported, once;
+	int64_t retry_ms; /* nothing is imported before */
+};
+
+/* ---- what the logic is given ---- */
+
+static int64_t env_mono(void *ctx)
+{
+	(void)ctx;
+	return time_mono_ms();
+}
+
+static int64_t env_wall(void *ctx)
+{
+	(void)ctx;
+	return time_now_ms() / 1000;
+}
+
+static void env_random(void *ctx, void *out, size_t len)
+{
+	(void)ctx;
+	random_bytes(out, len);
+}
+
+static void env_connect(void *ctx, unsigned peer)
+{
+	conn_open(&((struct follower *)ctx)->conns, peer);
+}
+
+static void env_send(void *ctx, unsigned peer, const void *p, size_t len)
+{
+	conn_send(&((struct follower *)ctx)->conns, peer, p, len);
+}
+
+static void env_close(void *ctx, unsigned peer)
+{
+	conn_close(&((struct follower *)ctx)->conns, peer);
+}
+
+static int env_store(void *ctx, const uint8_t *p, size_t len, uint32_t height, struct err *e)
+{
+	(void)height;
+	return blkdir_put(&((struct follower *)ctx)->blkdir, p, len, e);
+}
+
+static void env_ready(void *ctx, unsigned peer, const char *agent, size_t agent_len)
+{
+	const struct follower *w = ctx;
+	char raw[AGENT_TEXT_MAX], text[AGENT_TEXT_MAX];
+
+	snprintf(raw, sizeof(raw), "%.*s", (int)agent_len, agent);
+	text_utf8(raw, text, sizeof(text));
+	log_info("follow", "connected peer=%s agent=%s", w->conns.conn[peer].name, text_safe(text));
+}
+
+static void env_left(void *ctx, unsigned peer, enum follow_fault fault, int64_t back_ms)
+{
+	const struct follower *w = ctx;
+
+	log_line(follow_fault_offence(fault) ? LOG_UNUSUAL : LOG_INFO, "follow",
+		 "left peer=%s reason=%s again_in_s=%" PRId64, w->conns.conn[peer].name,
+		 follow_fault_name(fault), back_ms / 1000);
+}
+
+/* ---- the ledger ---- */
+
+static int report_step(const struct follower *w, const struct ledger_import_result *res,
+		       struct err *e)
+{
+	const struct follow_point *tip = &w->imported;
+	char hash[HASH_TEXT_MAX], *text;
+	json_t *j;
+	int r;
+
+	if (!w->l->json) {
+		if (res->removed_n)
+			printf("reorganisation: %" PRIu64 " blocks taken back\n", res->removed_n);
+		printf("block %" PRIu32 " %s  %" PRIu64 " added\n", tip->height,
+		       hash_text(tip->hash32, hash), res->added_n);
+		fflush(stdout);
+		return 0;
+	}
+	j = json_pack("{s:I, s:s, s:I, s:I}", "height", (json_int_t)tip->height, "tip",
+		      hash_text(tip->hash32, hash), "added", (json_int_t)res->added_n, "removed",
+		      (json_int_t)res->removed_n);
+	text = j ? json_text(j) : NULL;
+	json_decref(j);
+	if (!text)
+		return err_set(e, ERR_NOMEM, NULL, NULL);
+	r = lug_print_json_item(text, strlen(text), e);
+	free(text);
+	fflush(stdout);
+	return r;
+}
+
+static int ledger_tip(const struct follower *w, struct follow_point *ret)
+{
+	_cleanup_(ledger_closep) struct ledger *led = NULL;
+	int r = ledger_open(w->ledger_dir, &led, NULL);
+
+	if (r < 0)
+		return r;
+	ret->height = ledger_info(led)->height;
+	memcpy(ret->hash32, ledger_info(led)->tip32, 32);
+	return 0;
+}
+
+/* Errors that pass by themselves: readers in the way of a reorganisation, another import, a full disk. */
+static bool passes(int r)
+{
+	return r == -ERR_BUSY || r == -ERR_AGAIN || r == -ERR_NOSPC;
+}
+
+static int import_now(struct follower *w, struct err *e)
+{
+	struct ledger_import_result res;
+	int r = blkdir_sync(&w->blkdir, e);
+
+	if (r == 0)
+		r = ledger_import(w->blkdir.dir, w->ledger_dir, &w->import, &res, e);
+	if (r == 0)
+		r = ledger_tip(w, &w->imported);
+	if (passes(r)) {
+		log_unusual("follow", "import waits: %s", e->message);
+		w->retry_ms = time_mono_ms() + RETRY_MS;
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	w->has_imported = true;
+	if (res.removed_n)
+		follow_pool_ask(w->follow);
+	return res.added_n ? report_step(w, &res, e) : 0;
+}
+
+static bool in_step(const struct follower *w)
+{
+	struct follow_point p;
+
+	return follow_tip(w->follow, &p) && !follow_wanted(w->follow, &p);
+}
+
+/* At the tip each block at once; else many at once, or those that are there when no more come. */
+static bool import_due(struct follower *w)
+{
+	int64_t now_ms = time_mono_ms();
+	struct follow_point tip;
+
+	if (!follow_tip(w->follow, &tip))
+		return false;
+	if (memcmp(tip.hash32, w->seen.hash32, 32) != 0) {
+		w->seen = tip;
+		w->seen_ms = now_ms;
+	}
+	if (now_ms < w->retry_ms)
+		return false;
+	if (w->has_imported && memcmp(tip.hash32, w->imported.hash32, 32) == 0)
+		return false;
+	return in_step(w) || now_ms - w->seen_ms >= QUIET_MS || w->blkdir.pending >= IMPORT_BYTES;
+}
+
+/* ---- the loop ---- */
+
+static int follow_step(struct follower *w, int64_t *ret_wait_ms, struct err *e)
+{
+	int r = follow_poll(w->follow, ret_wait_ms, e);
+
+	if (passes(r)) {
+		log_unusual("follow", "blocks wait: %s", e->message);
+		*ret_wait_ms = RETRY_MS;
+		r = 0;
+	}
+	if (r == 0 && import_due(w))
+		r = import_now(w, e);
+	return r;
+}
+
+static bool finished(const struct follower *w)
+{
+	struct follow_point tip;
+
+	return w->once && w->has_imported && in_step(w) && follow_tip(w->follow, &tip) &&
+	       memcmp(tip.hash32, w->imported.hash32, 32) == 0 && follow_asked_all(w->follow);
+}
+
+static int loop(struct follower *w, struct err *e)
+{
+	struct pollfd fds[FOLLOW_PEERS_MAX];
+
+	while (!stop_asked) {
+		int64_t wait_ms;
+		int r = follow_step(w, &wait_ms, e);
+
+		if (r < 0 || finished(w))
+			return r;
+		wait_ms = conns_failed(&w->conns) ? 0 : wait_ms;
+		if (poll(fds, conns_fill(&w->conns, fds),
+			 (int)(wait_ms < WAIT_MAX_MS ? wait_ms : WAIT_MAX_MS)) < 0 &&
+		    errno != EINTR)
+			return err_set(e, err_errno(errno), NULL, "poll: %s", strerror(errno));
+		conns_serve(&w->conns, fds, w->follow);
+	}
+	return 0;
+}
+
+/* ---- the verb ---- */
+
+static int options(struct follower *w, const struct args *a, struct err *e)
+{
+	const char *network = args_str(a, "network");
+
+	w->ledger_dir = args_str(a, "ledger") ? args_str(a, "ledger") : getenv("LUG_LEDGER");
+	if (!w->ledger_dir)
+		return err_set(e, ERR_INVAL, "ledger",
+			       "Which ledger? Give --ledger DIR, or set LUG_LEDGER.");
+	w->network = network_find(network ? network : "bitcoin");
+	if (!w->network)
+		return err_set(e, ERR_INVAL, "network", "%s is not a network", network);
+	w->once = args_flag(a, "once");
+	w->import = (struct ledger_import_options){
+		.network = w->network->name, .first_height = -1, .ignore_undo = true};
+	return args_u64(a, "memory", LEDGER_MEMORY_MIN, UINT64_C(1) << 50, &w->import.memory_bytes,
+			e);
+}
+
+static int start(struct follower *w, const struct args *a, struct err *e)
+{
+	const struct follow_options opt = {.pool = true};
+	const char *peer;
+	int r = 0;
+
+	for (int i = 0; r == 0 && (peer = args_nth(a, "peer", i)); i++)
+		r = conns_add(&w->conns, w->network, peer, e);
+	if (r == 0 && w->conns.n == 0)
+		r = err_set(e, ERR_INVAL, "peer", "From whom? Give --peer HOST:PORT.");
+	if (r == 0)
+		r = follow_new(w->network, &w->env, &opt, &w->follow, e);
+	if (r == 0)
+		r = blkdir_open(&w->blkdir, args_str(a, "blocks"), w->network, e);
+	if (r == 0)
+		r = blkdir_load(&w->blkdir, w->follow, e);
+	for (unsigned i = 0; r >= 0 && i < w->conns.n; i++)
+		r = follow_peer_add(w->follow);
+	if (r < 0)
+		return r;
+	w->has_imported = ledger_tip(w, &w->imported) == 0;
+	return 0;
+}
+
+static int run_follow(struct lug *l, const struct args *a, struct err *e)
+{
+	static struct follower w; /* large, one of it */
+	const struct sigaction stop = {.sa_handler = on_stop};
+	struct err unused;
+	int r = crypto_start();
+
+	e = e ? e : &unused;
+	w.l = l;
+	w.blkdir = (struct blkdir)BLKDIR_EMPTY;
+	w.env = (struct follow_env){.ctx = &w,
+				    .mono_ms = env_mono,
+				    .wall_s = env_wall,
+				    .random = env_random,
+				    .connect = env_connect,
+				    .send = env_send,
+				    .close = env_close,
+				    .store = env_store,
+				    .ready = env_ready,
+				    .left = env_left};
+	sigaction(SIGINT, &stop, NULL);
+	sigaction(SIGTERM, &stop, NULL);
+	log_open("lug", LOG_INFO, getenv("JOURNAL_STREAM") != NULL);
+	r = r < 0 ? err_set(e, r, "crypto", NULL) : options(&w, a, e);
+	if (r == 0)
+		r = start(&w, a, e);
+	if (r == 0)
+		r = loop(&w, e);
+	if (l->json && r == 0)
+		r = lug_print_json_end(e);
+	follow_free(w.follow);
+	blkdir_close(&w.blkdir);
+	conns_done(&w.conns);
+	return r;
+}
+
+const struct verb verb_ledger_follow = {
+	.name = "ledger follow",
+	.args = "",
+	.summary = "keep a ledger at the tip of its chain, from nodes that you name",
+	.doc = "Takes headers, blocks and unconfirmed transactions from the peers, checks each header's work and difficulty, writes the "
+	       "blocks into a folder of its own, and brings the ledger to the best chain after each block, through "
+	       "reorganisations of any depth. Readers go on meanwhile with what they have open. It ends on SIGINT or SIGTERM and may be "
+	       "killed at any moment: the same command goes on.\n\n"
+	       "A peer that lies, stalls or floods is left, for an hour and longer when it broke the rules; standard error says why. "
+	       "With --json each step of the ledger is one value of an array.",
+	.examples =
+		"lug ledger follow --ledger /data/ledger --blocks /data/blocks --peer 10.0.0.2 --peer 10.0.0.3\n"
+		"# from two nodes of your own\n"
+		"lug ledger follow --ledger /data/ledger --blocks /data/blocks --peer 10.0.0.2 --once\n"
+		"# to the tip, then end",
+	.opts =
+		(const struct opt[]){
+			{"ledger", "DIR",
+			 "the ledger's folder, made if missing (default: LUG_LEDGER)", false,
+			 false},
+			{"blocks", "DIR",
+			 "folder for the blocks, made if missing; never a node's own", true, false},
+			{"peer", "HOST:PORT",
+			 "a node to ask; may be repeated (port: the network's usual one)", false,
+			 true},
+			{"network", "NAME",
+			 "bitcoin, testnet3, testnet4, signet, regtest (default bitcoin)", false,
+			 false},
+			{"memory", "BYTES", "most that the import may take (default 2G)", false,
+			 false},
+			{"once", NULL, "end when in step with all peers", false, false},
+			{0}},
+	.run = run_follow,
+};
