@@ -44,11 +44,11 @@ int heuristic_set_parse(const char *text, uint32_t *ret_set, struct err *e) WARN
 const char *heuristic_set_text(uint32_t set, char out[static HEURISTIC_SET_TEXT_MAX]);
 
 /** heuristic_change - which output one heuristic takes for the change of a transaction, by what the chain says below a txnum
- * In:      x       for HEURISTIC_REUSE: entities known already; NULL: only an input's own address counts
- *          before  transactions from here on do not exist; UINT32_MAX: all do
- * Returns: position of the output; -1 none; -ERR_RANGE no such transaction; -ERR_CORRUPT; -ERR_NOMEM
+ * In:      before  transactions from here on do not exist; UINT32_MAX: all do
+ * Returns: position of the output; -1 none; a joined transaction and a txnum out of range have none; -ERR_NOMEM; -ERR_CORRUPT
+ *          (errors are below -1)
  * Source:  docs/format/entity.md 1 */
-int heuristic_change(const struct ledger *l, const struct entities *x, uint32_t bit, uint32_t txnum,
+int heuristic_change(const struct ledger *l, uint32_t bit, uint32_t txnum,
 		     uint32_t before) WARN_UNUSED;
 
 /* ---- making ---- */
