@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * How long a trace from 100 seeds to the tip takes, by each policy and direction, beside the machine's random reads in the same
- * run: bench-trace [--transactions N] [--json FILE]. The chain is made by chaingen and imported first, in TMPDIR or /var/tmp. */
+ * run: bench-trace [--transactions N | --ledger DIR] [--json FILE]. Without a ledger, a chain is made by chaingen and imported
+ * first, in TMPDIR or /var/tmp. */
 #include "base/prng.h"
 #include "base/text.h"
 #include "base/time.h"
@@ -84,17 +85,23 @@ static void make_chain(const char *self, uint64_t transactions)
 	     NULL);
 }
 
+static struct ledger *open_ledger(const char *path)
+{
+	struct ledger *l;
+	struct err e = {0};
+	must(ledger_open(path, &l, &e) == 0, &e);
+	return l;
+}
+
 static struct ledger *make_ledger(void)
 {
 	char blocks[PATH_MAX], path[PATH_MAX];
 	const struct ledger_import_options opt = {.first_height = -1};
-	struct ledger *l;
 	struct err e = {0};
 	snprintf(blocks, sizeof(blocks), "%s/blocks", dir);
 	snprintf(path, sizeof(path), "%s/ledger", dir);
 	must(ledger_import(blocks, path, &opt, NULL, &e) == 0, &e);
-	must(ledger_open(path, &l, &e) == 0, &e);
-	return l;
+	return open_ledger(path);
 }
 
 /* Seeds from the middle third of the chain forward, from its last third back. */
@@ -122,6 +129,8 @@ static void trace_round(const struct ledger *l, struct figure *f, int round,
 	trace_params_init(&p);
 	p.policy = policy;
 	p.back = back;
+	p.reached_max = UINT32_MAX;
+	p.runs_max = UINT32_MAX;
 	int64_t start = time_mono_ns();
 	must(trace_run(&s, &p, seeds, SEEDS, &t, &e) == 0, &e);
 	f->rounds_ms[round] = (double)(time_mono_ns() - start) / 1e6;
@@ -210,20 +219,24 @@ static void measure(const struct ledger *l)
 int main(int argc, char **argv)
 {
 	uint64_t transactions = TRANSACTIONS;
-	const char *json = NULL;
+	const char *json = NULL, *ledger = NULL;
 	struct rusage use;
 	for (int i = 1; i + 1 < argc; i += 2) {
 		if (strcmp(argv[i], "--json") == 0)
 			json = argv[i + 1];
+		else if (strcmp(argv[i], "--ledger") == 0)
+			ledger = argv[i + 1];
 		else if (strcmp(argv[i], "--transactions") != 0 ||
 			 dec_parse_u64(argv[i + 1], strlen(argv[i + 1]), 100000000, &transactions) <
 				 0)
 			must(false, NULL);
 	}
 	must(crypto_start() == 0, NULL);
-	make_folder();
-	make_chain(argv[0], transactions);
-	struct ledger *l = make_ledger();
+	if (!ledger) {
+		make_folder();
+		make_chain(argv[0], transactions);
+	}
+	struct ledger *l = ledger ? open_ledger(ledger) : make_ledger();
 	printf("trace from %d seeds to the tip, %llu transactions, %llu outputs, median of %d\n",
 	       SEEDS, (unsigned long long)ledger_info(l)->tx_n,
 	       (unsigned long long)ledger_info(l)->output_n, ROUNDS);

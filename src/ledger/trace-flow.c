@@ -5,16 +5,23 @@
 
 enum { JOIN_EQUAL_MIN = 3 };
 
+static int parts_grow(struct parts *ps, uint32_t n)
+{
+	uint32_t cap = ps->cap ? ps->cap : 64;
+	while (cap < n)
+		cap *= 2;
+	struct part *p = realloc(ps->p, (size_t)cap * sizeof(*p));
+	if (!p)
+		return -ERR_NOMEM;
+	ps->p = p;
+	ps->cap = cap;
+	return 0;
+}
+
 int parts_add(struct parts *ps, uint64_t id, uint64_t value)
 {
-	if (ps->n == ps->cap) {
-		uint32_t cap = ps->cap ? ps->cap * 2 : 64;
-		struct part *p = realloc(ps->p, (size_t)cap * sizeof(*p));
-		if (!p)
-			return -ERR_NOMEM;
-		ps->p = p;
-		ps->cap = cap;
-	}
+	if (ps->n == ps->cap && parts_grow(ps, ps->n + 1) < 0)
+		return -ERR_NOMEM;
 	if (__builtin_add_overflow(ps->value, value, &ps->value))
 		return -ERR_CORRUPT;
 	ps->p[ps->n++] = (struct part){.id = id, .value = value, .reached = TRACE_NONE};
@@ -33,11 +40,6 @@ int runs_add(struct runs *rs, uint64_t off, uint64_t len)
 	}
 	rs->p[rs->n++] = (struct trace_run){.off = off, .len = len};
 	return 0;
-}
-
-static bool output_valid(const struct trace_source *s, uint64_t o)
-{
-	return o < s->output_n || (o >= s->foreign_base && o - s->foreign_base < s->foreign_n);
 }
 
 static int load_ins(struct parts *ps, const struct trace_source *s, const struct trace_tx *tx)
@@ -93,16 +95,18 @@ static int load_coinbase(struct flow *f, const struct trace_source *s, uint32_t 
 {
 	struct trace_block b;
 	struct parts *ps = &f->left;
+	bool unknown = false;
 	int r = parts_add(ps, PART_MINTED, 0);
 	s->block(s->ctx, txnum, &b);
-	for (uint32_t i = 1; r == 0 && i < b.tx_n; i++) {
-		uint64_t fee;
+	for (uint32_t i = 1; r >= 0 && i < b.tx_n; i++) {
+		uint64_t fee = 0;
 		r = fee_of(s, b.first_tx + i, &fee);
-		if (r == 0)
+		unknown |= r > 0;
+		if (r >= 0)
 			r = parts_add(ps, TRACE_FEE | (b.first_tx + i), fee);
 	}
-	if (r != 0)
-		return r;
+	if (r < 0 || unknown)
+		return r < 0 ? r : 1;
 	if (ps->value <= f->right.value) {
 		ps->p[0].value = f->right.value - ps->value;
 		ps->value = f->right.value;
@@ -182,29 +186,74 @@ int trace_joined(const struct trace_source *s, uint32_t txnum)
 	return many ? joined_with(s, &tx, many) : -ERR_NOMEM;
 }
 
-int flow_load(struct flow *f, const struct trace_source *s, enum trace_fees fees, uint32_t txnum)
+/* What both ways of loading end with: is it joined, and its fee. */
+static int flow_close(struct flow *f, const struct trace_source *s, enum trace_fees fees,
+		      uint32_t txnum)
 {
-	struct trace_tx tx;
+	if (f->right.value > f->left.value)
+		return -ERR_CORRUPT;
+	/* Most transactions are too small. */
+	if (f->left.n >= JOIN_EQUAL_MIN && f->right.n >= JOIN_EQUAL_MIN) {
+		int r = trace_joined(s, txnum);
+		if (r < 0)
+			return r;
+		f->joined = r;
+	}
+	return parts_add(&f->right, fees == TRACE_FEES_FOLLOW ? TRACE_FEE | txnum : PART_GONE,
+			 f->left.value - f->right.value);
+}
+
+static void flow_clear(struct flow *f)
+{
 	f->left.n = f->right.n = 0;
 	f->left.value = f->right.value = 0;
 	f->joined = false;
+}
+
+int flow_load(struct flow *f, const struct trace_source *s, enum trace_fees fees, uint32_t txnum)
+{
+	struct trace_tx tx;
+	flow_clear(f);
 	s->tx(s->ctx, txnum, &tx);
+	if (tx.in_n > TRACE_ROWS_MAX || tx.out_n > TRACE_ROWS_MAX)
+		return -ERR_CORRUPT;
 	int r = load_outs(&f->right, s, &tx);
 	if (r < 0)
 		return r;
 	if (!tx.in_n)
 		return load_coinbase(f, s, txnum);
 	r = load_ins(&f->left, s, &tx);
-	if (r != 0)
-		return r;
-	if (f->right.value > f->left.value)
-		return -ERR_CORRUPT;
-	r = trace_joined(s, txnum);
-	if (r < 0)
-		return r;
-	f->joined = r;
-	return parts_add(&f->right, fees == TRACE_FEES_FOLLOW ? TRACE_FEE | txnum : PART_GONE,
-			 f->left.value - f->right.value);
+	return r != 0 ? r : flow_close(f, s, fees, txnum);
+}
+
+/* Rows as parts; 1 when an amount among them is unknown. id: of the first, when they are consecutive, else of each. */
+static int parts_rows(struct parts *ps, const uint64_t *ids, uint64_t id, const uint64_t *value,
+		      uint32_t n)
+{
+	bool unknown = false;
+	if (n > ps->cap && parts_grow(ps, n) < 0)
+		return -ERR_NOMEM;
+	for (uint32_t i = 0; i < n; i++) {
+		ps->p[i] = (struct part){
+			.id = ids ? ids[i] : id + i, .value = value[i], .reached = TRACE_NONE};
+		unknown |= value[i] == TRACE_VALUE_UNKNOWN;
+		if (__builtin_add_overflow(ps->value, value[i], &ps->value) && !unknown)
+			return -ERR_CORRUPT;
+	}
+	ps->n = n;
+	return unknown;
+}
+
+int flow_batch(struct flow *f, const struct trace_source *s, enum trace_fees fees,
+	       const struct trace_batch *b, uint32_t k)
+{
+	uint32_t in = k ? b->in_end[k - 1] : 0, out = k ? b->out_end[k - 1] : 0;
+	flow_clear(f);
+	int r = parts_rows(&f->right, NULL, b->first_out + out, b->out_value + out,
+			   b->out_end[k] - out);
+	if (r == 0)
+		r = parts_rows(&f->left, b->in_output + in, 0, b->in_value + in, b->in_end[k] - in);
+	return r != 0 ? r : flow_close(f, s, fees, b->first_tx + k);
 }
 
 void flow_done(struct flow *f)

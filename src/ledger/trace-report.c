@@ -4,15 +4,18 @@
 
 const char *trace_policy_name(enum trace_policy p)
 {
-	switch (p) {
-	case TRACE_POISON:
-		return "poison";
-	case TRACE_HAIRCUT:
-		return "haircut";
-	case TRACE_FIFO:
-		return "fifo";
-	}
-	return "?";
+	static const char *const names[TRACE_POLICY_N] = {
+		[TRACE_POISON] = "poison", [TRACE_HAIRCUT] = "haircut", [TRACE_FIFO] = "fifo",
+		[TRACE_LIFO] = "lifo",	   [TRACE_TIHO] = "tiho",
+	};
+	return (unsigned)p < TRACE_POLICY_N ? names[p] : "?";
+}
+
+const char *trace_engine_name(enum trace_engine e)
+{
+	static const char *const names[TRACE_ENGINE_N] = {
+		[TRACE_AUTO] = "auto", [TRACE_SPARSE] = "sparse", [TRACE_DENSE] = "dense"};
+	return (unsigned)e < TRACE_ENGINE_N ? names[e] : "?";
 }
 
 const char *trace_end_name(enum trace_end e)

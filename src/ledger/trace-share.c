@@ -5,7 +5,7 @@
 
 typedef unsigned __int128 u128;
 
-struct rest { /* what rounding down left of a part, in units of 1 / line */
+struct rest { /* a part by its rank: haircut by what rounding down left, in units of 1 / line; tiho by value */
 	uint64_t rest;
 	uint32_t part;
 };
@@ -55,6 +55,15 @@ static void rest_give(struct rest *rest, uint32_t n, uint32_t left, struct part 
 	}
 }
 
+/* t * v / line and what is left; t <= line. */
+static uint64_t part_of(uint64_t t, uint64_t v, uint64_t line, uint64_t *ret_rest)
+{
+	u128 x = (u128)t * v;
+	uint64_t q = x >> 64 ? (uint64_t)(x / line) : (uint64_t)x / line;
+	*ret_rest = (uint64_t)x - q * line;
+	return q;
+}
+
 static int share_haircut(const struct parts *from, struct parts *to, struct share_scratch *tmp)
 {
 	uint64_t t = tainted_sum(from), left = t, line = to->value;
@@ -62,10 +71,10 @@ static int share_haircut(const struct parts *from, struct parts *to, struct shar
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < to->n; i++) {
-		u128 x = (u128)t * to->p[i].value;
-		to->p[i].amount = (uint64_t)(x / line);
-		tmp->rest[i] = (struct rest){.rest = (uint64_t)(x % line), .part = i};
-		left -= to->p[i].amount;
+		uint64_t rest, got = part_of(t, to->p[i].value, line, &rest);
+		to->p[i].amount = got;
+		tmp->rest[i] = (struct rest){.rest = rest, .part = i};
+		left -= got;
 	}
 	/* Fewer units are left than parts have a remainder, so each gets one at most and stays within its value. */
 	assert(left < to->n);
@@ -101,8 +110,8 @@ static void parent_common(const struct parts *from, struct parts *to)
 	}
 }
 
-/* Where fifo stands on the receiving side. */
-struct fifo {
+/* Where fifo or lifo stands on the receiving side. */
+struct queue {
 	struct parts *to;
 	struct runs *runs;
 	uint32_t at;	/* part */
@@ -112,50 +121,50 @@ struct fifo {
 	const struct part *best;
 };
 
-static void fifo_settle(struct fifo *f, const struct part *giver)
+static void queue_settle(struct queue *q, const struct part *giver)
 {
-	struct part *p = &f->to->p[f->at];
-	if (f->gift && (!f->best || better_parent(giver, f->gift, f->best, f->best_gift))) {
-		f->best = giver;
-		f->best_gift = f->gift;
+	struct part *p = &q->to->p[q->at];
+	if (q->gift && (!q->best || better_parent(giver, q->gift, q->best, q->best_gift))) {
+		q->best = giver;
+		q->best_gift = q->gift;
 		p->reached = giver->reached;
 		p->hops = giver->hops;
 	}
-	f->gift = 0;
+	q->gift = 0;
 }
 
-static void fifo_next_part(struct fifo *f, const struct part *giver)
+static void queue_next_part(struct queue *q, const struct part *giver)
 {
-	fifo_settle(f, giver);
-	f->start += f->to->p[f->at++].value;
-	f->best = NULL;
-	f->best_gift = 0;
+	queue_settle(q, giver);
+	q->start += q->to->p[q->at++].value;
+	q->best = NULL;
+	q->best_gift = 0;
 }
 
 /* One tainted stretch of the line arrives. */
-static int fifo_stretch(struct fifo *f, const struct part *giver, uint64_t at, uint64_t end)
+static int queue_stretch(struct queue *q, const struct part *giver, uint64_t at, uint64_t end)
 {
 	while (at < end) {
-		struct part *p = &f->to->p[f->at];
-		uint64_t part_end = f->start + p->value;
+		struct part *p = &q->to->p[q->at];
+		uint64_t part_end = q->start + p->value;
 		if (part_end <= at) {
-			fifo_next_part(f, giver);
+			queue_next_part(q, giver);
 			continue;
 		}
 		uint64_t stop = part_end < end ? part_end : end;
-		struct trace_run *last = p->run_n ? &f->runs->p[f->runs->n - 1] : NULL;
-		if (last && last->off + last->len == at - f->start) {
+		struct trace_run *last = p->run_n ? &q->runs->p[q->runs->n - 1] : NULL;
+		if (last && last->off + last->len == at - q->start) {
 			last->len += stop - at;
 		} else {
 			if (!p->run_n)
-				p->run_first = f->runs->n;
-			int r = runs_add(f->runs, at - f->start, stop - at);
+				p->run_first = q->runs->n;
+			int r = runs_add(q->runs, at - q->start, stop - at);
 			if (r < 0)
 				return r;
 			p->run_n++;
 		}
 		p->amount += stop - at;
-		f->gift += stop - at;
+		q->gift += stop - at;
 		at = stop;
 	}
 	return 0;
@@ -164,22 +173,60 @@ static int fifo_stretch(struct fifo *f, const struct part *giver, uint64_t at, u
 static int share_fifo(const struct parts *from, const struct runs *given, struct parts *to,
 		      struct runs *ret_runs)
 {
-	struct fifo f = {.to = to, .runs = ret_runs};
+	struct queue q = {.to = to, .runs = ret_runs};
 	uint64_t start = 0;
 	for (uint32_t i = 0; i < from->n; start += from->p[i++].value) {
 		const struct part *p = &from->p[i];
 		for (uint32_t k = 0; k < p->run_n; k++) {
 			const struct trace_run *run = &given->p[p->run_first + k];
-			int r = fifo_stretch(&f, p, start + run->off, start + run->off + run->len);
+			int r = queue_stretch(&q, p, start + run->off, start + run->off + run->len);
 			if (r < 0)
 				return r;
 		}
-		fifo_settle(&f, p);
+		queue_settle(&q, p);
 	}
 	return 0;
 }
 
-/* Fifo in a joined transaction: amounts of haircut, each at the beginning of its part. */
+/* The giving side in a mirror: its last unit comes first. */
+static int share_lifo(const struct parts *from, const struct runs *given, struct parts *to,
+		      struct runs *ret_runs)
+{
+	struct queue q = {.to = to, .runs = ret_runs};
+	uint64_t start = 0;
+	for (uint32_t i = from->n; i-- > 0; start += from->p[i].value) {
+		const struct part *p = &from->p[i];
+		for (uint32_t k = p->run_n; k-- > 0;) {
+			const struct trace_run *run = &given->p[p->run_first + k];
+			uint64_t at = start + (p->value - run->off - run->len);
+			int r = queue_stretch(&q, p, at, at + run->len);
+			if (r < 0)
+				return r;
+		}
+		queue_settle(&q, p);
+	}
+	return 0;
+}
+
+/* The largest parts are filled first. */
+static int share_tiho(const struct parts *from, struct parts *to, struct share_scratch *tmp)
+{
+	uint64_t left = tainted_sum(from);
+	int r = rest_room(tmp, to->n);
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < to->n; i++)
+		tmp->rest[i] = (struct rest){.rest = to->p[i].value, .part = i};
+	qsort(tmp->rest, to->n, sizeof(*tmp->rest), by_rest);
+	for (uint32_t i = 0; left && i < to->n; i++) {
+		struct part *p = &to->p[tmp->rest[i].part];
+		p->amount = left < p->value ? left : p->value;
+		left -= p->amount;
+	}
+	return 0;
+}
+
+/* Fifo and lifo in a joined transaction: amounts of haircut, each at the beginning of its part. */
 static int runs_at_start(struct parts *to, struct runs *ret_runs)
 {
 	for (uint32_t i = 0; i < to->n; i++) {
@@ -195,32 +242,41 @@ static int runs_at_start(struct parts *to, struct runs *ret_runs)
 	return 0;
 }
 
+/* In a joined transaction the order says nothing, so every policy but poison shares there as haircut does. */
+static enum trace_policy policy_there(enum trace_policy policy, bool joined)
+{
+	return joined && policy != TRACE_POISON ? TRACE_HAIRCUT : policy;
+}
+
 int share(enum trace_policy policy, bool joined, const struct parts *from, const struct runs *given,
 	  struct parts *to, struct runs *ret_runs, struct share_scratch *tmp)
 {
 	int r = 0;
 	ret_runs->n = 0;
-	switch (policy) {
+	switch (policy_there(policy, joined)) {
 	case TRACE_POISON:
 		share_poison(to);
-		parent_common(from, to);
-		return 0;
+		break;
 	case TRACE_HAIRCUT:
 		r = share_haircut(from, to, tmp);
-		parent_common(from, to);
-		break;
-	case TRACE_FIFO:
-		if (!joined) {
-			r = share_fifo(from, given, to, ret_runs);
-			break;
-		}
-		r = share_haircut(from, to, tmp);
-		parent_common(from, to);
-		if (r == 0)
+		if (r == 0 && policy_has_runs(policy))
 			r = runs_at_start(to, ret_runs);
 		break;
+	case TRACE_FIFO:
+		r = share_fifo(from, given, to, ret_runs);
+		break;
+	case TRACE_LIFO:
+		r = share_lifo(from, given, to, ret_runs);
+		break;
+	case TRACE_TIHO:
+		r = share_tiho(from, to, tmp);
+		break;
+	case TRACE_POLICY_N:
+		return -ERR_INVAL;
 	}
-	if (r < 0)
+	if (joined || !policy_has_runs(policy))
+		parent_common(from, to);
+	if (r < 0 || policy == TRACE_POISON)
 		return r;
 	return NEVER(tainted_sum(from) != tainted_sum(to)) ? -ERR_CORRUPT : 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * An open ledger as the source of a trace. */
-#include "ledger/ledger.h"
+#include "ledger/ledger-int.h"
 #include "ledger/trace.h"
 
 static void source_tx(const void *l, uint32_t txnum, struct trace_tx *ret)
@@ -51,6 +51,65 @@ static bool source_out_known(const void *l, uint64_t output)
 	return ledger_out_known(l, output);
 }
 
+/* Ends of rows from a column of bases and deltas; the first row of the batch is 0. */
+static int read_ends(const struct ledger_view *v, bool ins, const struct trace_batch *b,
+		     uint64_t first, uint32_t *end)
+{
+	uint64_t at = first;
+	for (uint32_t k = 0; k < b->tx_n; k++) {
+		uint64_t tx = (uint64_t)b->first_tx + k + 1,
+			 next = ins ? view_first_in(v, tx) : view_first_out(v, tx);
+		if (next < at || next - at > TRACE_ROWS_MAX)
+			return -ERR_CORRUPT;
+		end[k] = (uint32_t)(next - first);
+		at = next;
+	}
+	return 0;
+}
+
+static int read_inputs(const struct ledger *l, struct trace_batch *b, uint64_t first_in)
+{
+	const struct ledger_view *v = &l->v;
+	const uint8_t *in = v->col[LEDGER_COL_IN_OUTPUT] + first_in * 5;
+	uint32_t n = b->in_end[b->tx_n - 1];
+	uint64_t *o = b->in_output, bad = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		o[i] = ledger_load40(in + (size_t)i * 5);
+		bad |= o[i] >= v->counts.output_n;
+	}
+	/* A row of its own each: the processor has many of them under way. */
+	for (uint32_t i = 0; !bad && i < n; i++)
+		b->in_value[i] = view_u64(v, LEDGER_COL_VALUE, o[i]);
+	for (uint32_t i = 0; bad && i < n; i++) {
+		if (ledger_in_output(l, first_in + i) == LEDGER_OUTPUT_NONE)
+			return -ERR_CORRUPT;
+		b->in_value[i] =
+			ledger_out_known(l, o[i]) ? ledger_out_value(l, o[i]) : TRACE_VALUE_UNKNOWN;
+	}
+	return 0;
+}
+
+static int source_read(const void *ctx, struct trace_batch *b)
+{
+	const struct ledger *l = ctx;
+	const struct ledger_view *v = &l->v;
+	uint64_t end = (uint64_t)b->first_tx + b->tx_n, in = view_first_in(v, b->first_tx),
+		 in_end = view_first_in(v, end), out_end = view_first_out(v, end);
+	b->first_out = view_first_out(v, b->first_tx);
+	if (in_end < in || out_end < b->first_out)
+		return -ERR_CORRUPT;
+	int r = trace_batch_room(b, b->tx_n, in_end - in, out_end - b->first_out);
+	if (r == 0)
+		r = read_ends(v, true, b, in, b->in_end);
+	if (r == 0)
+		r = read_ends(v, false, b, b->first_out, b->out_end);
+	if (r == 0)
+		r = read_inputs(l, b, in);
+	for (uint64_t o = b->first_out; r == 0 && o < out_end; o++)
+		b->out_value[o - b->first_out] = view_u64(v, LEDGER_COL_VALUE, o);
+	return r;
+}
+
 struct trace_source trace_source_ledger(const struct ledger *l)
 {
 	const struct ledger_info *info = ledger_info(l);
@@ -68,5 +127,6 @@ struct trace_source trace_source_ledger(const struct ledger *l)
 		.out_spender = source_out_spender,
 		.out_tx = source_out_tx,
 		.out_known = source_out_known,
+		.read = source_read,
 	};
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Trace: where money went or came from, exactly. docs/format/taint.md is the contract; this is its engine.
+ * Trace: where money went or came from, exactly. docs/format/taint.md is the contract; these are its two engines.
  *
- * The frontier is a queue of transactions in chain order, so every transaction is looked at once, when all taint that can
- * reach it has arrived. Memory and time depend on what is reached, not on the chain. Pure: no clock, no files. */
+ * The sparse engine takes waiting transactions from a queue in chain order: its cost depends on what is reached, not on the
+ * chain. The dense engine sweeps the chain's rows in order: its cost depends on the chain, and is many times less for
+ * each transaction. Both look at a transaction once, when all taint that can reach it has arrived, and give the same answer,
+ * element by element. Pure: no clock, no files; a long sweep reads its rows ahead in a second thread. */
 #ifndef LEDGER_TRACE_H
 #define LEDGER_TRACE_H
 #include "base/cleanup.h"
@@ -17,7 +19,16 @@ struct ledger;
 /* A fee that is followed is reached like an output; its id is TRACE_FEE | txnum. */
 #define TRACE_FEE (UINT64_C(1) << 63)
 
-enum trace_policy { TRACE_POISON, TRACE_HAIRCUT, TRACE_FIFO };
+enum trace_policy {
+	TRACE_POISON,
+	TRACE_HAIRCUT,
+	TRACE_FIFO,
+	TRACE_LIFO,
+	TRACE_TIHO,
+	TRACE_POLICY_N
+};
+/* AUTO begins sparse, and goes over to the sweep once so much was followed that the sweep would have cost no more. */
+enum trace_engine { TRACE_AUTO, TRACE_SPARSE, TRACE_DENSE, TRACE_ENGINE_N };
 enum trace_fees { TRACE_FEES_SKIP, TRACE_FEES_FOLLOW };
 enum trace_end {
 	TRACE_FLOWS,
@@ -33,8 +44,9 @@ enum trace_end {
 	TRACE_BUDGET,
 	TRACE_END_N,
 };
-/** trace_policy_name, trace_end_name - as in options and results: "haircut", "unspent" */
+/** trace_policy_name, trace_engine_name, trace_end_name - as in options and results: "haircut", "dense", "unspent" */
 const char *trace_policy_name(enum trace_policy p);
+const char *trace_engine_name(enum trace_engine e);
 const char *trace_end_name(enum trace_end e);
 
 struct trace_tx {
@@ -44,7 +56,28 @@ struct trace_tx {
 struct trace_block {
 	uint32_t height, first_tx, tx_n;
 };
-/* A chain to ask. Arguments are always in range, as the source's own answers and the seeds are checked; ids as in ledger.h. */
+/* Rows of consecutive transactions, for the dense engine. Row r of an array belongs to transaction k when
+ * end[k - 1] <= r < end[k] (of in_end or out_end). */
+struct trace_batch {
+	uint32_t first_tx, tx_n;
+	uint64_t first_out;		/* output of row 0 of the outputs; they are consecutive */
+	uint32_t *in_end, *out_end;	/* [tx_n] */
+	uint64_t *in_output, *in_value; /* of each input; value TRACE_VALUE_UNKNOWN where it is */
+	uint64_t *out_value;
+	uint32_t tx_cap, in_cap, out_cap;
+};
+#define TRACE_VALUE_UNKNOWN UINT64_MAX
+enum {
+	TRACE_BATCH_TX = 4096,
+	TRACE_ROWS_MAX = 1 << 20 /* inputs, and outputs, of one transaction */
+};
+/** trace_batch_room - make room for so many rows; keeps what is there
+ * Returns: 0; -ERR_NOMEM */
+int trace_batch_room(struct trace_batch *b, uint32_t tx_n, uint64_t in_n,
+		     uint64_t out_n) WARN_UNUSED;
+void trace_batch_done(struct trace_batch *b);
+
+/* A chain to ask. Its functions may be called by two threads at once. Arguments are always in range, as the source's own answers and the seeds are checked; ids as in ledger.h. */
 struct trace_source {
 	const void *ctx;
 	uint32_t tx_n;
@@ -63,6 +96,8 @@ struct trace_source {
 	uint32_t (*out_tx)(const void *ctx, uint64_t output); /* not asked of foreign ones */
 	bool (*out_known)(const void *ctx,
 			  uint64_t output); /* false: value and address are unknown */
+	/* Fill b for first_tx and tx_n, making room: 0; -ERR_CORRUPT; -ERR_NOMEM. NULL: by the functions above */
+	int (*read)(const void *ctx, struct trace_batch *b);
 };
 
 /** trace_source_ledger - an open ledger as a source; l is borrowed and must outlive it */
@@ -80,20 +115,21 @@ struct trace_progress {
 struct trace_params {
 	enum trace_policy policy;
 	enum trace_fees fees;
+	enum trace_engine engine;
 	bool back;
 	bool stop_at_joins;
-	uint32_t hops_max;			   /* TRACE_NONE: no limit */
-	uint32_t height;			   /* as of this block; TRACE_NONE: the tip */
-	uint64_t amount_min;			   /* stop below; 0 or 1: never */
-	uint32_t reached_max;			   /* budget of outputs; 0: TRACE_REACHED_MAX */
-	uint32_t runs_max;			   /* budget of fifo intervals; 0: TRACE_RUNS_MAX */
+	uint32_t hops_max;    /* TRACE_NONE: no limit */
+	uint32_t height;      /* as of this block; TRACE_NONE: the tip */
+	uint64_t amount_min;  /* stop below; 0 or 1: never */
+	uint32_t reached_max; /* budget of outputs; 0: TRACE_REACHED_MAX */
+	uint32_t runs_max;    /* budget of fifo and lifo intervals; 0: TRACE_RUNS_MAX */
 	bool (*stop)(void *ctx, uint32_t address); /* stop at this address? NULL: never */
 	void *stop_ctx;
 	/* Called at the start and every TRACE_TICK_TX transactions followed; false ends the trace as the budget does. NULL: never */
 	bool (*tick)(void *ctx, const struct trace_progress *p);
 	void *tick_ctx;
 };
-/** trace_params_init - haircut, forward, fees skipped, no stops, default budgets */
+/** trace_params_init - haircut, forward, fees skipped, engine auto, no stops, default budgets */
 void trace_params_init(struct trace_params *p);
 
 struct trace_reached {
@@ -115,9 +151,10 @@ struct trace {
 	bool partial;	 /* the budget, or tick(), ended it */
 	uint32_t height; /* the ledger's height that the answer holds for */
 	uint32_t tx_followed;
+	enum trace_engine engine;		       /* that it ended with */
 	uint64_t seeds, overlap, spread, fees, minted; /* see taint.md 6 */
 	uint64_t ended[TRACE_END_N]; /* amounts; of TRACE_FLOWS what passed through */
-	struct trace_run *runs;	     /* fifo: intervals of all reached outputs, else NULL */
+	struct trace_run *runs;	     /* fifo, lifo: intervals of all reached outputs, else NULL */
 	uint32_t *run_first;	     /* [reached_n + 1] where those of each begin */
 };
 
@@ -128,7 +165,8 @@ struct trace {
  * Limits:  1 <= n; seeds beyond the budget are left out and the result is partial
  * Returns: 0, also when partial; -ERR_RANGE a seed that the chain does not have; -ERR_NOENT no seed at or below the height;
  *          -ERR_UNSUPPORTED a seed of unknown amount; -ERR_CORRUPT the chain contradicts itself, or conservation fails; -ERR_NOMEM
- * Cost:    O(parts of the transactions followed, times log of the frontier)
+ * Cost:    sparse: O(parts of the transactions followed, times log of the frontier). Dense: O(rows between the seeds and the end of
+ *          the chain), 4 bytes for each output there
  * Source:  docs/format/taint.md   Vectors: its section 7, and tests/unit/model-taint.c */
 int trace_run(const struct trace_source *s, const struct trace_params *p, const uint64_t *seeds,
 	      size_t n, struct trace *ret_t, struct err *e) WARN_UNUSED;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * docs/format/taint.md as the simplest program that can be: every transaction of a tiny world in turn, every base unit on its
- * own. Included by test-trace.c; shares nothing with src/ledger/trace*.c but the names of the policies. */
+ * own. Included by trace-world.h; shares nothing with src/ledger/trace*.c but the names of the policies. */
 
 enum { W_TX = 24, W_OUT = 6, W_IN = 6, W_OUTS = W_TX * W_OUT, W_VALUE = 64, W_FAR = 1000 };
 
@@ -20,7 +20,7 @@ struct question {
 	int hops_max, amount_min;
 };
 
-/* One stretch of the line. at[i]: is its unit i tainted (fifo)? Else only amount counts. */
+/* One stretch of the line. at[i]: is its unit i tainted (fifo, lifo)? Else only amount counts. */
 struct mpart {
 	int value, amount, hops, out,
 		fee; /* out: output or -1; fee: transaction whose fee this is, or -1 */
@@ -127,10 +127,51 @@ static void m_haircut(const struct mpart *from, int from_n, struct mpart *to, in
 			to[i].at[k] = k < to[i].amount;
 }
 
+/* The largest not yet filled, again and again. */
+static void m_tiho(const struct mpart *from, int from_n, struct mpart *to, int to_n)
+{
+	int left = 0;
+	bool full[64] = {0};
+	for (int i = 0; i < from_n; i++)
+		left += from[i].amount;
+	while (left) {
+		int best = -1;
+		for (int i = 0; i < to_n; i++)
+			if (!full[i] && (best < 0 || to[i].value > to[best].value))
+				best = i;
+		full[best] = true;
+		for (; left && to[best].amount < to[best].value; left--)
+			to[best].amount++;
+	}
+}
+
+/* Unit after unit: fifo from the first, lifo from the last. */
+static void m_units(bool last_first, const struct mpart *from, int from_n, struct mpart *to,
+		    int to_n)
+{
+	int j = 0, k = 0;
+	for (int i = 0; i < to_n; i++)
+		to[i].hops = W_FAR;
+	for (int ii = 0; ii < from_n; ii++) {
+		const struct mpart *p = &from[last_first ? from_n - 1 - ii : ii];
+		for (int uu = 0; uu < p->value; uu++, k++) {
+			int u = last_first ? p->value - 1 - uu : uu;
+			while (k == to[j].value) {
+				j++;
+				k = 0;
+			}
+			to[j].at[k] = p->at[u];
+			to[j].amount += p->at[u];
+			if (p->at[u] && p->hops + 1 < to[j].hops)
+				to[j].hops = p->hops + 1;
+		}
+	}
+}
+
 static void m_share(const struct question *q, bool joined, const struct mpart *from, int from_n,
 		    struct mpart *to, int to_n)
 {
-	int hops = W_FAR, j = 0, k = 0;
+	int hops = W_FAR;
 	for (int i = 0; i < from_n; i++)
 		hops = from[i].amount && from[i].hops < hops ? from[i].hops : hops;
 	for (int i = 0; i < to_n; i++)
@@ -140,21 +181,10 @@ static void m_share(const struct question *q, bool joined, const struct mpart *f
 			to[i].amount = to[i].value;
 	else if (q->policy == TRACE_HAIRCUT || joined)
 		m_haircut(from, from_n, to, to_n);
-	else {
-		for (int i = 0; i < to_n; i++)
-			to[i].hops = W_FAR;
-		for (int i = 0; i < from_n; i++)
-			for (int u = 0; u < from[i].value; u++, k++) {
-				while (k == to[j].value) {
-					j++;
-					k = 0;
-				}
-				to[j].at[k] = from[i].at[u];
-				to[j].amount += from[i].at[u];
-				if (from[i].at[u] && from[i].hops + 1 < to[j].hops)
-					to[j].hops = from[i].hops + 1;
-			}
-	}
+	else if (q->policy == TRACE_TIHO)
+		m_tiho(from, from_n, to, to_n);
+	else
+		m_units(q->policy == TRACE_LIFO, from, from_n, to, to_n);
 }
 
 static void m_take(const struct world *w, const struct question *q, struct model *m,

@@ -1,100 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The trace against the worked examples of docs/format/taint.md, against the model on random and on all tiny worlds, and
- * its stops, budgets and faults. */
+ * Both engines of the trace against each other and against the model, on random and on all tiny worlds; their stops, budgets and
+ * faults. The worked examples of docs/format/taint.md are in test-taint-page.c. */
 #include "base/prng.h"
 #include "ledger/trace.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
 /* cmocka needs the three above */
-#include "model-taint.c"
 #include <cmocka.h>
-
-/* ---- a world as the source of a trace ---- */
-
-enum { FOREIGN_BASE = 1000 };
-struct memory {
-	const struct world *w;
-	int unknown; /* output whose amount is unknown, -1 none */
-	uint32_t block_first[W_TX], block_n[W_TX];
-	uint64_t in[W_TX * W_IN];
-};
-
-static const struct world *world_of(const void *ctx)
-{
-	return ((const struct memory *)ctx)->w;
-}
-
-static void m_src_tx(const void *ctx, uint32_t t, struct trace_tx *ret)
-{
-	const struct wtx *x = &world_of(ctx)->tx[t];
-	*ret = (struct trace_tx){.first_out = (uint64_t)x->first_out,
-				 .first_in = t * (uint64_t)W_IN,
-				 .out_n = (uint32_t)x->out_n,
-				 .in_n = (uint32_t)x->in_n};
-}
-
-static void m_src_block(const void *ctx, uint32_t t, struct trace_block *ret)
-{
-	const struct world *w = world_of(ctx);
-	int first = (int)t, end = (int)t;
-	while (first > 0 && w->tx[first - 1].block == w->tx[t].block)
-		first--;
-	while (end < w->tx_n && w->tx[end].block == w->tx[t].block)
-		end++;
-	*ret = (struct trace_block){.height = (uint32_t)w->tx[t].block,
-				    .first_tx = (uint32_t)first,
-				    .tx_n = (uint32_t)(end - first)};
-}
-
-static uint64_t m_src_in(const void *ctx, uint64_t in)
-{
-	int o = world_of(ctx)->tx[in / W_IN].in[in % W_IN];
-	return (uint64_t)o;
-}
-
-static uint64_t m_src_value(const void *ctx, uint64_t o)
-{
-	return o >= FOREIGN_BASE ? 10 : (uint64_t)world_of(ctx)->value[o];
-}
-
-static uint32_t m_src_address(const void *ctx, uint64_t o)
-{
-	return o >= FOREIGN_BASE ? 15 : (uint32_t)world_of(ctx)->address[o];
-}
-
-static uint32_t m_src_spender(const void *ctx, uint64_t o)
-{
-	return o >= FOREIGN_BASE ? 1 : (uint32_t)world_of(ctx)->spender[o];
-}
-
-static uint32_t m_src_maker(const void *ctx, uint64_t o)
-{
-	assert_true(o < FOREIGN_BASE);
-	return (uint32_t)world_of(ctx)->maker[o];
-}
-
-static bool m_src_known(const void *ctx, uint64_t o)
-{
-	return (int64_t)o != ((const struct memory *)ctx)->unknown;
-}
-
-static struct trace_source source_of(const struct memory *m, uint64_t foreign_n)
-{
-	return (struct trace_source){.ctx = m,
-				     .tx_n = (uint32_t)m->w->tx_n,
-				     .output_n = (uint64_t)m->w->out_n,
-				     .foreign_n = foreign_n,
-				     .foreign_base = FOREIGN_BASE,
-				     .tx = m_src_tx,
-				     .block = m_src_block,
-				     .in_output = m_src_in,
-				     .out_value = m_src_value,
-				     .out_address = m_src_address,
-				     .out_spender = m_src_spender,
-				     .out_tx = m_src_maker,
-				     .out_known = m_src_known};
-}
+#define WORLD_MUST(x) assert_true(x)
+#include "trace-world.h"
 
 /* ---- building worlds ---- */
 
@@ -123,34 +38,9 @@ static int w_tx(struct world *w, int block, int in_n, const int *in, int out_n, 
 
 /* ---- asking both ---- */
 
-static bool stop_at(void *ctx, uint32_t address)
-{
-	return ((const struct question *)ctx)->stop[address];
-}
-
 static void ask(const struct world *w, struct question *q, struct trace *t)
 {
-	struct memory m = {.w = w, .unknown = -1};
-	struct trace_source s = source_of(&m, 0);
-	struct trace_params p;
-	uint64_t seeds[W_OUTS];
-	size_t n = 0;
-	struct err e = {0};
-	trace_params_init(&p);
-	p.policy = q->policy;
-	p.back = q->back;
-	p.fees = q->follow ? TRACE_FEES_FOLLOW : TRACE_FEES_SKIP;
-	p.hops_max = q->hops_max >= W_FAR ? TRACE_NONE : (uint32_t)q->hops_max;
-	p.amount_min = (uint64_t)q->amount_min;
-	p.stop = stop_at;
-	p.stop_ctx = q;
-	for (int o = w->out_n; o-- > 0;)
-		if (q->seed[o])
-			seeds[n++] = (uint64_t)o;
-	int r = trace_run(&s, &p, seeds, n, t, &e);
-	if (r)
-		print_error("%s\n", e.message);
-	assert_int_equal(r, 0);
+	world_ask(w, q, TRACE_AUTO, t);
 }
 
 /* Amounts that flow on nowhere must be unspent, or stopped for the right reason. */
@@ -201,34 +91,11 @@ static void path_check(const struct trace *t)
 
 static void compare(const struct world *w, struct question *q)
 {
-	static struct model m;
 	struct trace t;
-	bool seen[W_OUTS] = {0}, seen_fee[W_TX] = {0};
-	model_run(w, q, &m);
-	ask(w, q, &t);
-	for (uint32_t i = 0; i < t.reached_n; i++) {
-		const struct trace_reached *r = &t.reached[i];
-		bool fee = r->output & TRACE_FEE;
-		const struct mpart *p = fee ? &m.fee[(uint32_t)r->output] : &m.out[r->output];
-		bool *mark = fee ? &seen_fee[(uint32_t)r->output] : &seen[r->output];
-		assert_false(*mark);
-		*mark = true;
-		assert_int_equal(r->amount, p->amount);
-		assert_int_equal(r->hops, p->hops);
-	}
-	for (int o = 0; o < w->out_n; o++)
-		assert_int_equal(seen[o], m.out[o].amount > 0);
-	for (int x = 0; x < w->tx_n; x++)
-		assert_int_equal(seen_fee[x], m.fee[x].amount > 0);
-	assert_int_equal(t.seeds, m.seeds);
-	assert_int_equal(t.overlap, m.overlap);
-	assert_int_equal(t.spread, m.spread);
-	assert_int_equal(t.fees, m.fees);
-	assert_int_equal(t.minted, m.minted);
-	assert_false(t.partial);
+	world_compare(w, q, &t);
 	ends_check(w, q, &t);
 	path_check(&t);
-	if (q->policy == TRACE_FIFO)
+	if (q->policy == TRACE_FIFO || q->policy == TRACE_LIFO)
 		runs_check(&t);
 	trace_done(&t);
 }
@@ -295,7 +162,7 @@ static void world_random(struct world *w, struct prng *r)
 static void question_random(struct question *q, const struct world *w, struct prng *r)
 {
 	memset(q, 0, sizeof(*q));
-	q->policy = (enum trace_policy)prng_below(r, 3);
+	q->policy = (enum trace_policy)prng_below(r, TRACE_POLICY_N);
 	q->back = prng_chance(r, 1, 2);
 	q->follow = prng_chance(r, 1, 2);
 	q->hops_max = prng_chance(r, 1, 4) ? (int)prng_below(r, 5) : W_FAR;
@@ -308,10 +175,34 @@ static void question_random(struct question *q, const struct world *w, struct pr
 		q->seed[prng_below(r, (uint64_t)w->out_n)] = true;
 }
 
+/* Stops that the model does not know, and budgets: the engines must agree on what is left undone too. */
+static void limits_compare(const struct world *w, struct question *q, struct prng *r)
+{
+	struct memory m = {.w = w, .unknown = prng_chance(r, 1, 8) ? 0 : -1};
+	struct trace_source s = source_of(&m, 0);
+	struct trace_params p;
+	struct trace t[2] = {0};
+	uint64_t seeds[W_OUTS];
+	size_t n = world_params(w, q, &p, seeds);
+	int result[2];
+	p.reached_max = 1 + (uint32_t)prng_below(r, 12);
+	p.runs_max = prng_chance(r, 1, 4) ? 4 : 0;
+	p.stop_at_joins = prng_chance(r, 1, 2);
+	p.height = prng_chance(r, 1, 2) ? TRACE_NONE : (uint32_t)prng_below(r, 8);
+	for (int i = 0; i < 2; i++) {
+		p.engine = i ? TRACE_DENSE : TRACE_SPARSE;
+		result[i] = trace_run(&s, &p, seeds, n, &t[i], NULL);
+	}
+	assert_int_equal(result[0], result[1]);
+	world_same(&t[0], &t[1]);
+	trace_done(&t[0]);
+	trace_done(&t[1]);
+}
+
 static void test_random(void **state)
 {
 	(void)state;
-	enum { WORLDS = 4000, QUESTIONS = 12 };
+	enum { WORLDS = 3000, QUESTIONS = 10 };
 	static struct world w;
 	struct question q;
 	struct prng r;
@@ -329,6 +220,7 @@ static void test_random(void **state)
 		for (int k = 0; k < QUESTIONS; k++) {
 			question_random(&q, &w, &r);
 			compare(&w, &q);
+			limits_compare(&w, &q, &r);
 		}
 	}
 	/* The rule must have been met, or the test says nothing about it. */
@@ -340,10 +232,10 @@ static void test_random(void **state)
 static void tiny_questions(const struct world *w)
 {
 	for (unsigned bits = 1; bits<1u << w->out_n; bits += w->out_n> 4 ? 5 : 1)
-		for (int k = 0; k < 12; k++) {
-			struct question q = {.policy = (enum trace_policy)(k % 3),
-					     .back = k / 3 % 2,
-					     .follow = k / 6,
+		for (int k = 0; k < 4 * TRACE_POLICY_N; k++) {
+			struct question q = {.policy = (enum trace_policy)(k / 4),
+					     .back = k % 2,
+					     .follow = k / 2 % 2,
 					     .hops_max = W_FAR};
 			for (int o = 0; o < w->out_n; o++)
 				q.seed[o] = bits >> o & 1;
@@ -384,140 +276,12 @@ static void test_tiny(void **state)
 							tiny_world(a, b, order, x, y, z);
 }
 
-/* ---- the worked examples of docs/format/taint.md 7 ---- */
-
 static uint64_t amount_of(const struct trace *t, uint64_t output)
 {
 	for (uint32_t i = 0; i < t->reached_n; i++)
 		if (t->reached[i].output == output)
 			return t->reached[i].amount;
 	return 0;
-}
-
-static void example(const struct world *w, enum trace_policy policy, bool back, bool follow,
-		    int seed, int expect_n, const int *expect, int fees, int spread)
-{
-	struct question q = {.policy = policy, .back = back, .follow = follow, .hops_max = W_FAR};
-	struct trace t;
-	q.seed[seed] = true;
-	ask(w, &q, &t);
-	for (int i = 0; i < expect_n; i++)
-		assert_int_equal(amount_of(&t, (uint64_t)i), expect[i]);
-	assert_int_equal(t.fees, fees);
-	assert_int_equal(t.spread, spread);
-	trace_done(&t);
-	compare(w, &q);
-}
-
-static void test_e1_policies(void **state)
-{
-	(void)state;
-	struct world w = {0}, v = {0};
-	w_tx(&w, 0, 0, NULL, INTS(50, 50));
-	w_tx(&w, 1, 0, NULL, INTS(1));
-	w_tx(&w, 1, INTS(0, 1), INTS(30, 60));
-	example(&w, TRACE_POISON, false, false, 0, INTS(50, 0, 0, 30, 60), 10, 50);
-	example(&w, TRACE_HAIRCUT, false, false, 0, INTS(50, 0, 0, 15, 30), 5, 0);
-	example(&w, TRACE_FIFO, false, false, 0, INTS(50, 0, 0, 30, 20), 0, 0);
-	w_tx(&v, 0, 0, NULL, INTS(50, 50));
-	w_tx(&v, 1, 0, NULL, INTS(1));
-	w_tx(&v, 1, INTS(1, 0), INTS(30, 60));
-	example(&v, TRACE_FIFO, false, false, 0, INTS(50, 0, 0, 0, 40), 10, 0);
-	struct question q = {.policy = TRACE_FIFO, .hops_max = W_FAR, .seed = {true}};
-	struct trace t;
-	ask(&v, &q, &t);
-	assert_int_equal(t.runs[t.run_first[1]].off, 20);
-	assert_int_equal(t.runs[t.run_first[1]].len, 40);
-	trace_done(&t);
-}
-
-static void test_e2_rounding(void **state)
-{
-	(void)state;
-	struct world w = {0}, v = {0};
-	w_tx(&w, 0, 0, NULL, INTS(1, 2));
-	w_tx(&w, 1, INTS(0, 1), INTS(1, 1, 1));
-	example(&w, TRACE_HAIRCUT, false, false, 0, INTS(1, 0, 1, 0, 0), 0, 0);
-	w_tx(&v, 0, 0, NULL, INTS(2, 5));
-	w_tx(&v, 1, INTS(0, 1), INTS(3, 3));
-	example(&v, TRACE_HAIRCUT, false, false, 0, INTS(2, 0, 1, 1), 0, 0);
-}
-
-static void test_e3_self_change(void **state)
-{
-	(void)state;
-	struct world w = {0};
-	struct question q = {.policy = TRACE_HAIRCUT, .hops_max = W_FAR};
-	struct trace t;
-	w_tx(&w, 0, 0, NULL, INTS(60));
-	w.value[0] = 60;
-	w_tx(&w, 1, 0, NULL, INTS(1));
-	w_tx(&w, 1, INTS(0), INTS(24, 36));
-	q.seed[0] = q.seed[3] = true;
-	ask(&w, &q, &t);
-	assert_int_equal(t.seeds, 96);
-	assert_int_equal(t.overlap, 36);
-	assert_int_equal(t.ended[TRACE_UNSPENT], 60);
-	trace_done(&t);
-	compare(&w, &q);
-}
-
-static void test_e4_coinjoin(void **state)
-{
-	(void)state;
-	struct world w = {0};
-	w_tx(&w, 0, 0, NULL, INTS(11, 12, 13));
-	w_tx(&w, 1, INTS(0, 1, 2), INTS(10, 10, 10, 1, 2, 3));
-	assert_true(w_joined(&w, 1));
-	example(&w, TRACE_HAIRCUT, false, false, 0, INTS(11, 0, 0, 3, 3, 3, 0, 1, 1), 0, 0);
-	example(&w, TRACE_FIFO, false, false, 0, INTS(11, 0, 0, 3, 3, 3, 0, 1, 1), 0, 0);
-	struct question q = {.policy = TRACE_FIFO, .hops_max = W_FAR, .seed = {true}};
-	struct trace t;
-	ask(&w, &q, &t);
-	for (uint32_t i = 1; i < t.reached_n; i++)
-		assert_int_equal(t.runs[t.run_first[i]].off, 0);
-	trace_done(&t);
-}
-
-static void test_e5_fees(void **state)
-{
-	(void)state;
-	struct world w = {0};
-	w_tx(&w, 0, 0, NULL, INTS(10, 10));
-	w_tx(&w, 1, 0, NULL, INTS(53));
-	w_tx(&w, 1, INTS(0), INTS(8));
-	w_tx(&w, 1, INTS(1), INTS(9));
-	example(&w, TRACE_HAIRCUT, false, true, 0, INTS(10, 0, 2, 8, 0), 0, 0);
-	example(&w, TRACE_FIFO, false, true, 0, INTS(10, 0, 2, 8, 0), 0, 0);
-	example(&w, TRACE_POISON, false, true, 0, INTS(10, 0, 53, 8, 0), 0, 51);
-	struct question q = {
-		.policy = TRACE_FIFO, .follow = true, .hops_max = W_FAR, .seed = {true}};
-	struct trace t;
-	ask(&w, &q, &t);
-	uint32_t last = t.reached_n - 1;
-	assert_int_equal(t.reached[last].output, 2);
-	assert_int_equal(t.runs[t.run_first[last]].off, 50);
-	assert_int_equal(t.runs[t.run_first[last]].len, 2);
-	trace_done(&t);
-}
-
-static void test_e6_backward(void **state)
-{
-	(void)state;
-	struct world w = {0};
-	w_tx(&w, 0, 0, NULL, INTS(15, 35));
-	w_tx(&w, 1, INTS(0, 1), INTS(30, 20));
-	example(&w, TRACE_HAIRCUT, true, false, 2, INTS(9, 21, 30), 0, 0);
-	example(&w, TRACE_FIFO, true, false, 2, INTS(15, 15, 30), 0, 0);
-	example(&w, TRACE_POISON, true, false, 2, INTS(15, 35, 30), 0, 20);
-	struct question q = {.policy = TRACE_HAIRCUT,
-			     .back = true,
-			     .hops_max = W_FAR,
-			     .seed = {false, false, true}};
-	struct trace t;
-	ask(&w, &q, &t);
-	assert_int_equal(t.minted, 30);
-	trace_done(&t);
 }
 
 /* ---- stops, limits, faults ---- */
@@ -567,7 +331,7 @@ struct ticks {
 static bool tick_count(void *ctx, const struct trace_progress *p)
 {
 	struct ticks *k = ctx;
-	assert_true(p->tx_done < p->tx_n && (!k->n || p->tx_done > k->last));
+	assert_true(p->tx_done < p->tx_n && (!k->n || p->tx_done >= k->last));
 	k->last = p->tx_done;
 	return k->n++ < k->stop_at;
 }
@@ -600,7 +364,7 @@ static uint32_t line_address(const void *ctx, uint64_t o)
 	(void)ctx;
 	return (uint32_t)o + 1;
 }
-enum { LINE = 3 * TRACE_TICK_TX };
+enum { LINE = 3 * TRACE_TICK_TX, LONG_LINE = 40 * TRACE_BATCH_TX + 7 };
 static uint32_t line_spender(const void *ctx, uint64_t o)
 {
 	(void)ctx;
@@ -616,6 +380,11 @@ static bool line_known(const void *ctx, uint64_t o)
 	(void)ctx;
 	(void)o;
 	return true;
+}
+static uint32_t long_line_spender(const void *ctx, uint64_t o)
+{
+	(void)ctx;
+	return o + 1 < LONG_LINE ? (uint32_t)o + 1 : 0;
 }
 static const struct trace_source line_source = {.tx_n = LINE,
 						.output_n = LINE,
@@ -638,6 +407,7 @@ static void test_tick(void **state)
 		uint64_t seed = back ? LINE - 1 : 0;
 		trace_params_init(&p);
 		p.back = back;
+		p.engine = TRACE_SPARSE;
 		p.tick = tick_count;
 		p.tick_ctx = &whole;
 		assert_int_equal(trace_run(&line_source, &p, &seed, 1, &t, NULL), 0);
@@ -650,6 +420,36 @@ static void test_tick(void **state)
 		assert_true(t.partial);
 		assert_int_equal(t.reached_n, 2 * TRACE_TICK_TX + 1);
 		assert_int_equal(t.ended[TRACE_BUDGET], 7);
+		trace_done(&t);
+	}
+}
+
+/* So long that a second thread reads ahead, also when the caller ends it early. */
+static void test_long(void **state)
+{
+	(void)state;
+	struct trace_source s = line_source;
+	s.tx_n = s.output_n = LONG_LINE;
+	s.out_spender = long_line_spender;
+	for (int i = 0; i < 8; i++) {
+		struct ticks cut = {.stop_at = i & 4 ? 3 : UINT32_MAX};
+		struct trace_params p;
+		struct trace t;
+		uint64_t seed = i & 1 ? LONG_LINE - 1 : 0;
+		trace_params_init(&p);
+		p.back = i & 1;
+		p.engine = i & 2 ? TRACE_DENSE : TRACE_AUTO;
+		p.policy = TRACE_LIFO;
+		p.tick = tick_count;
+		p.tick_ctx = &cut;
+		assert_int_equal(trace_run(&s, &p, &seed, 1, &t, NULL), 0);
+		assert_int_equal(t.engine, TRACE_DENSE);
+		assert_int_equal(t.partial, i / 4);
+		assert_true(t.partial ? t.reached_n < LONG_LINE : t.reached_n == LONG_LINE);
+		assert_int_equal(t.ended[t.partial ? TRACE_BUDGET
+					 : i & 1   ? TRACE_MINTED
+						   : TRACE_UNSPENT],
+				 7);
 		trace_done(&t);
 	}
 }
@@ -717,9 +517,8 @@ static void test_lost(void **state)
 	trace_done(&t);
 }
 
-static void test_foreign(void **state)
+static void foreign_by(enum trace_engine engine)
 {
-	(void)state;
 	struct world w = {0};
 	struct memory m = {.w = &w, .unknown = -1};
 	struct trace_params p;
@@ -732,6 +531,7 @@ static void test_foreign(void **state)
 	trace_params_init(&p);
 	p.back = true;
 	p.policy = TRACE_FIFO;
+	p.engine = engine;
 	assert_int_equal(trace_run(&s, &p, &seed, 1, &t, NULL), 0);
 	assert_int_equal(t.ended[TRACE_FOREIGN], 9);
 	trace_done(&t);
@@ -749,9 +549,15 @@ static void test_foreign(void **state)
 	assert_int_equal(trace_run(&s, &p, &foreign, 1, &t, &e), -ERR_UNSUPPORTED);
 }
 
-static void test_faults(void **state)
+static void test_foreign(void **state)
 {
 	(void)state;
+	for (int engine = 0; engine < TRACE_ENGINE_N; engine++)
+		foreign_by((enum trace_engine)engine);
+}
+
+static void faults_by(enum trace_engine engine)
+{
 	struct world w = {0};
 	struct memory m = {.w = &w, .unknown = -1};
 	struct trace_params p;
@@ -763,6 +569,7 @@ static void test_faults(void **state)
 	w_tx(&w, 1, INTS(0), INTS(10));
 	struct trace_source s = source_of(&m, 0);
 	trace_params_init(&p);
+	p.engine = engine;
 	assert_int_equal(trace_run(&s, &p, &beyond, 1, &t, &e), -ERR_RANGE);
 	assert_int_equal(trace_run(&s, &p, &seed, 0, &t, &e), -ERR_NOENT);
 	w.value[2] = 11; /* makes money */
@@ -774,6 +581,13 @@ static void test_faults(void **state)
 	w.tx[2].in[0] = 77;
 	assert_int_equal(trace_run(&s, &p, &seed, 1, &t, &e), -ERR_CORRUPT);
 	assert_null(t.reached);
+}
+
+static void test_faults(void **state)
+{
+	(void)state;
+	for (int engine = 0; engine < TRACE_ENGINE_N; engine++)
+		faults_by((enum trace_engine)engine);
 }
 
 /* A coinbase that takes a fee and is spent in its own block: no chain allows it, and the trace must end. */
@@ -793,7 +607,10 @@ static void test_circle(void **state)
 	struct trace_source s = source_of(&m, 0);
 	trace_params_init(&p);
 	p.fees = TRACE_FEES_FOLLOW;
-	assert_int_equal(trace_run(&s, &p, &seed, 1, &t, &e), -ERR_CORRUPT);
+	for (int engine = 0; engine < TRACE_ENGINE_N; engine++) {
+		p.engine = (enum trace_engine)engine;
+		assert_int_equal(trace_run(&s, &p, &seed, 1, &t, &e), -ERR_CORRUPT);
+	}
 }
 
 static void test_holders(void **state)
@@ -852,15 +669,13 @@ static void test_huge(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_e1_policies),    cmocka_unit_test(test_e2_rounding),
-		cmocka_unit_test(test_e3_self_change), cmocka_unit_test(test_e4_coinjoin),
-		cmocka_unit_test(test_e5_fees),	       cmocka_unit_test(test_e6_backward),
-		cmocka_unit_test(test_random),	       cmocka_unit_test(test_tiny),
-		cmocka_unit_test(test_budget),	       cmocka_unit_test(test_tick),
-		cmocka_unit_test(test_height),	       cmocka_unit_test(test_join_stop),
-		cmocka_unit_test(test_lost),	       cmocka_unit_test(test_foreign),
-		cmocka_unit_test(test_faults),	       cmocka_unit_test(test_circle),
-		cmocka_unit_test(test_holders),	       cmocka_unit_test(test_huge),
+		cmocka_unit_test(test_random),	  cmocka_unit_test(test_tiny),
+		cmocka_unit_test(test_budget),	  cmocka_unit_test(test_tick),
+		cmocka_unit_test(test_long),	  cmocka_unit_test(test_height),
+		cmocka_unit_test(test_join_stop), cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_foreign),	  cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_circle),	  cmocka_unit_test(test_holders),
+		cmocka_unit_test(test_huge),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
