@@ -14,7 +14,13 @@
 #include <limits.h>
 #include <unistd.h>
 
-enum { SEEDS_MAX = 10000000, LIMIT_DEFAULT = 20, LIMIT_JSON = 1000, LIMIT_MAX = 1000000 };
+enum {
+	SEEDS_MAX = 10000000,
+	LIMIT_DEFAULT = 20,
+	LIMIT_JSON = 1000,
+	LIMIT_MAX = 1000000,
+	MAX_SECONDS = 30 * 86400
+};
 
 /* ---- seeds ---- */
 
@@ -115,14 +121,40 @@ static int seed_of(const struct ledger *l, const char *text, struct seeds *s, st
 	return seed_address(l, text, s, e);
 }
 
+/* Seeds of a file: one a line, "#" begins a comment. The line is told when one is wrong. */
+static int seeds_file(const struct ledger *l, const char *path, struct seeds *s, struct err *e)
+{
+	bool std = strcmp(path, "-") == 0;
+	_cleanup_(fclosep) FILE *own = std ? NULL : fopen(path, "re");
+	_cleanup_(freep) char *line = NULL;
+	FILE *f = std ? stdin : own;
+	size_t cap = 0;
+	int r = 0;
+	if (!f)
+		return err_set(e, err_errno(errno), "seeds", "%s: %s", path, strerror(errno));
+	for (uint32_t n = 1; r == 0 && getline(&line, &cap, f) >= 0; n++) {
+		struct err why = {0};
+		char *text = line + strspn(line, " \t\r\n");
+		text[strcspn(text, " \t\r\n#")] = 0;
+		if (!*text)
+			continue;
+		r = seed_of(l, text, s, &why);
+		if (r < 0)
+			(void)err_set(e, r, "seeds", "%s, line %" PRIu32 ": %s", path, n,
+				      why.message);
+	}
+	return r < 0 || !ferror(f) ? r : err_set(e, ERR_IO, "seeds", "%s: cannot read it", path);
+}
+
 /* ---- options ---- */
 
 static int read_params(const struct args *a, unsigned decimals, struct trace_params *p,
 		       struct err *e)
 {
-	static const char *const policies[] = {"poison", "haircut", "fifo", NULL};
+	static const char *const policies[] = {"poison", "haircut", "fifo", "lifo", "tiho", NULL};
+	static const char *const engines[] = {"auto", "sparse", "dense", NULL};
 	static const char *const fees[] = {"skip", "follow", NULL};
-	int policy = TRACE_HAIRCUT, fee = TRACE_FEES_SKIP;
+	int policy = TRACE_HAIRCUT, fee = TRACE_FEES_SKIP, engine = TRACE_AUTO;
 	uint64_t hops = TRACE_NONE, height = TRACE_NONE, budget = TRACE_REACHED_MAX;
 	const char *min = args_str(a, "min");
 	trace_params_init(p);
@@ -130,16 +162,19 @@ static int read_params(const struct args *a, unsigned decimals, struct trace_par
 	if (r == 0)
 		r = args_choice(a, "fees", fees, &fee, e);
 	if (r == 0)
+		r = args_choice(a, "engine", engines, &engine, e);
+	if (r == 0)
 		r = args_u64(a, "hops", 0, TRACE_NONE - 1, &hops, e);
 	if (r == 0)
 		r = args_u64(a, "height", 0, TRACE_NONE - 1, &height, e);
 	if (r == 0)
-		r = args_u64(a, "budget", 1, INT32_MAX, &budget, e);
+		r = args_u64(a, "max-outputs", 1, INT32_MAX, &budget, e);
 	if (r == 0 && min && units_parse(min, strlen(min), decimals, &p->amount_min) < 0)
 		r = err_set(e, ERR_INVAL, "min", "\"%.40s\" is not an amount of coins like 0.001",
 			    min);
 	p->policy = (enum trace_policy)policy;
 	p->fees = (enum trace_fees)fee;
+	p->engine = (enum trace_engine)engine;
 	p->back = args_flag(a, "back");
 	p->stop_at_joins = args_flag(a, "stop-at-coinjoin");
 	p->hops_max = (uint32_t)hops;
@@ -167,14 +202,20 @@ static int open_labels(const struct args *a, const struct ledger *led, struct la
 
 /* ---- the verb ---- */
 
-static bool show_progress(void *bar, const struct trace_progress *p)
+/* What is shown of a running trace, and when it has to end. */
+struct run_view {
+	struct progress bar;
+	int64_t end_ms; /* INT64_MAX: never */
+};
+
+static bool show_progress(void *view, const struct trace_progress *p)
 {
 	char note[48];
-	struct progress *b = bar;
-	b->total = p->tx_n;
+	struct run_view *v = view;
+	v->bar.total = p->tx_n;
 	snprintf(note, sizeof(note), "%" PRIu32 " outputs reached", p->reached_n);
-	progress_at(b, p->tx_done, note);
-	return true;
+	progress_at(&v->bar, p->tx_done, note);
+	return time_mono_ms() < v->end_ms;
 }
 
 static int answer(struct lug *l, const struct args *a, struct trace_report *rep,
@@ -184,18 +225,23 @@ static int answer(struct lug *l, const struct args *a, struct trace_report *rep,
 	_cleanup_(trace_done) struct trace t = {0};
 	struct trace_source s = trace_source_ledger(rep->ledger);
 	struct trace_params p = *rep->params;
-	struct progress bar;
+	struct run_view view = {.end_ms = INT64_MAX};
+	uint64_t max_s = 0;
 	p.tick = show_progress;
-	p.tick_ctx = &bar;
+	p.tick_ctx = &view;
 	rep->limit = l->json ? LIMIT_JSON : LIMIT_DEFAULT;
 	int r = args_u64(a, "limit", 1, LIMIT_MAX, &rep->limit, e);
 	if (r == 0)
 		r = args_u64(a, "after", 0, UINT32_MAX, &rep->after, e);
+	if (r == 0)
+		r = args_u64(a, "max-seconds", 1, MAX_SECONDS, &max_s, e);
 	if (r < 0)
 		return r;
-	progress_start(&bar, l, "trace", "transactions", 0);
+	if (max_s)
+		view.end_ms = time_mono_ms() + (int64_t)max_s * 1000;
+	progress_start(&view.bar, l, "trace", "transactions", 0);
 	r = trace_run(&s, &p, seeds->p, seeds->n, &t, e);
-	progress_end(&bar);
+	progress_end(&view.bar);
 	if (r < 0)
 		return r;
 	rep->trace = &t;
@@ -229,6 +275,14 @@ static int run_trace(struct lug *l, const struct args *a, struct err *e)
 		r = seed_of(led, args_pos(a, i), &seeds, e);
 		memory = seeds.p;
 	}
+	for (int i = 0; r == 0 && args_nth(a, "seeds", i); i++) {
+		r = seeds_file(led, args_nth(a, "seeds", i), &seeds, e);
+		memory = seeds.p;
+	}
+	if (r == 0 && !seeds.n)
+		r = err_set(
+			e, ERR_INVAL, "seed",
+			"Nothing to begin at: name TXID:N, TXID or an address, or --seeds FILE.");
 	if (r < 0)
 		return r;
 	struct trace_report rep = {.ledger = led, .labels = labels, .params = &params};
@@ -241,13 +295,13 @@ static int run_trace(struct lug *l, const struct args *a, struct err *e)
 
 const struct verb verb_trace = {
 	.name = "trace",
-	.args = "TXID:N|TXID|ADDRESS...",
-	.args_min = 1,
+	.args = "[TXID:N|TXID|ADDRESS...]",
+	.args_min = 0,
 	.args_max = -1,
 	.summary = "follow money through the chain, forward or back",
 	.doc = "Begins at outputs: one, all of a transaction, or all that ever paid an address. Answers who holds the money now and which "
-	       "labels it reached, with exact amounts, by one of three policies: haircut (each output takes its share), fifo (a coin "
-	       "keeps its place), poison (everything that is touched). The rules, down to the last base unit, are in "
+	       "labels it reached, with exact amounts, by one of five policies: haircut (each output takes its share), fifo (a coin "
+	       "keeps its place), lifo (last in, first out), tiho (the largest outputs first), poison (everything that is touched). The rules, down to the last base unit, are in "
 	       "docs/format/taint.md; every run checks that nothing was made or lost.\n\n"
 	       "Labels come from DIR/labels beside the ledger (lug ledger labels import). A trace that exceeds its budget shows what it "
 	       "has and says that it is partial.",
@@ -263,7 +317,8 @@ const struct verb verb_trace = {
 			REPORT_LEDGER_OPT,
 			{"back", NULL, "where the money came from, not where it went", false,
 			 false},
-			{"policy", "NAME", "haircut (default), fifo or poison", false, false},
+			{"policy", "NAME", "haircut (default), fifo, lifo, tiho or poison", false,
+			 false},
 			{"fees", "RULE", "skip (default) or follow, into the block's coinbase",
 			 false, false},
 			{"hops", "N", "stop N transactions away", false, false},
@@ -272,8 +327,15 @@ const struct verb verb_trace = {
 			{"stop-at-labels", NULL, "stop at addresses that have a label", false,
 			 false},
 			{"stop-at-coinjoin", NULL, "stop at equal-output CoinJoins", false, false},
-			{"budget", "N", "reach at most N outputs (default 5,000,000)", false,
+			{"engine", "NAME",
+			 "auto (default), sparse or dense: the answer is the same", false, false},
+			{"max-outputs", "N", "reach at most N outputs (default 5,000,000)", false,
 			 false},
+			{"max-seconds", "N", "end after N seconds with what there is", false,
+			 false},
+			{"seeds", "FILE",
+			 "begin at these too: one TXID:N, TXID or address a line, - for stdin",
+			 false, true},
 			{"labels", "DIR", "folder of label sources (default: labels in the ledger)",
 			 false, false},
 			{"limit", "N", "rows of each list (default 20; 1000 with --json)", false,

@@ -110,14 +110,15 @@ static json_t *json_head(const struct trace_report *t)
 	const struct ledger_info *info = ledger_info(t->ledger);
 	char tip[HASH_TEXT_MAX];
 	return json_pack(
-		"{s:s, s:s, s:s, s:s, s:i, s:I, s:s, s:I, s:s, s:s, s:s, s:o, s:b, s:o, s:b}",
+		"{s:s, s:s, s:s, s:s, s:i, s:I, s:s, s:I, s:s, s:s, s:s, s:s, s:o, s:b, s:o, s:b}",
 		"program", "lug " LUG_VERSION, "network", n->name, "asset", n->caip19, "ticker",
 		n->ticker, "decimals", (int)n->decimals, "tip_height", (json_int_t)info->height,
 		"tip", hash_text(info->tip32, tip), "height", (json_int_t)t->trace->height,
 		"direction", t->params->back ? "backward" : "forward", "policy",
 		trace_policy_name(t->params->policy), "fees",
-		t->params->fees == TRACE_FEES_FOLLOW ? "follow" : "skip", "stops", json_stops(t),
-		"partial", t->trace->partial, "sums", json_sums(t->trace), "conserved", 1);
+		t->params->fees == TRACE_FEES_FOLLOW ? "follow" : "skip", "engine",
+		trace_engine_name(t->trace->engine), "stops", json_stops(t), "partial",
+		t->trace->partial, "sums", json_sums(t->trace), "conserved", 1);
 }
 
 /* ---- labels reached ---- */

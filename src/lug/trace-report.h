@@ -19,7 +19,7 @@ struct trace_report {
 };
 
 /** trace_report_json - the answer
- * Out:     ret      new reference: program, network, asset, decimals, ticker, tip_height, tip, height, direction, policy, fees, stops,
+ * Out:     ret      new reference: program, network, asset, decimals, ticker, tip_height, tip, height, direction, policy, fees, engine, stops,
  *                   partial, sums {seeds, overlap, spread, fees, minted and each end}, conserved, outputs_n,
  *                   holders [{address, unspent, stopped, received, outputs, labels}] and holders_n,
  *                   labels [{label, category, actor, received, unspent, stopped, outputs, path}],

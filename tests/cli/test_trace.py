@@ -153,11 +153,42 @@ def test_stops(ransom, scenario):
     join = ask("trace", victim, "--ledger", ledger, "--stop-at-coinjoin", "--limit", 100000)
     assert int(join["sums"]["coinjoin"]) > 0
     assert not any(d["outpoint"] in {o["output"] for o in join["outputs"]} for d in scenario["deposits"] if d["held"])
-    budget = ask("trace", victim, "--ledger", ledger, "--budget", 20)
+    budget = ask("trace", victim, "--ledger", ledger, "--max-outputs", 20)
     assert budget["partial"] and budget["outputs_n"] <= 20 and int(budget["sums"]["budget"]) > 0
-    assert "partial" in lug("trace", victim, "--ledger", ledger, "--budget", 20).stdout
+    assert "partial" in lug("trace", victim, "--ledger", ledger, "--max-outputs", 20).stdout
     skip, follow = (ask("trace", victim, "--ledger", ledger, "--fees", f) for f in ("skip", "follow"))
     assert int(skip["sums"]["fees"]) > 0 and follow["sums"]["fees"] == "0"
+
+
+@pytest.mark.parametrize("policy", ("poison", "haircut", "fifo", "lifo", "tiho"))
+def test_engines(ransom, scenario, policy):
+    """The sweep over the columns and the queue give the same answer, from one seed and from many, forward and back."""
+    forward = [v["outpoint"] for v in scenario["victims"]]
+    back = [d["outpoint"] for d in scenario["deposits"] if d["held"]]
+    for args in ((*forward,), (*forward, "--fees", "follow"), (*back, "--back"), (*back, "--back", "--fees", "follow")):
+        sparse, dense = (
+            ask("trace", *args, "--ledger", ransom / "ledger", "--policy", policy, "--engine", e, "--limit", 1000000)
+            for e in ("sparse", "dense")
+        )
+        assert (sparse.pop("engine"), dense.pop("engine")) == ("sparse", "dense")
+        assert sparse == dense and sparse["conserved"] and len(sparse["outputs"]) > 10
+        if policy != "poison":
+            assert sparse["sums"]["spread"] == "0"
+
+
+def test_seeds_of_a_file(ransom, scenario, tmp_path):
+    ledger, seeds = ransom / "ledger", [v["outpoint"] for v in scenario["victims"]]
+    path = tmp_path / "seeds.txt"
+    path.write_text("# victims\n\n" + "".join(f"  {s}  # one\r\n" for s in seeds))
+    whole = ask("trace", *seeds, "--ledger", ledger, "--limit", 1000)
+    assert ask("trace", "--seeds", path, "--ledger", ledger, "--limit", 1000) == whole
+    assert ask("trace", seeds[0], "--seeds", path, "--ledger", ledger, "--limit", 1000) == whole
+    assert ask("trace", seeds[0], "--ledger", ledger, "--limit", 1000, "--max-seconds", 60)["sums"] != whole["sums"]
+    path.write_text(f"{seeds[0]}\nnot a seed\n")
+    e = refused("trace", "--seeds", path, "--ledger", ledger)
+    assert e["code"] == "format" and "line 2" in e["message"]
+    assert refused("trace", "--ledger", ledger)["field"] == "seed"
+    assert refused("trace", "--seeds", tmp_path / "none", "--ledger", ledger)["code"] == "noent"
 
 
 def test_pages(ransom, scenario):
@@ -190,7 +221,7 @@ def test_bad_input(ransom, scenario, tmp_path):
     assert refused("trace", v["txid"] + ":x", "--ledger", ledger)["code"] == "range"
     assert refused("trace", "1Q2TWHE3GMdB6BZKafqwxXtWAWgFt5Jvm3", "--ledger", ledger)["code"] == "network"
     assert refused("trace", v["outpoint"], "--ledger", tmp_path)["code"] == "noent"
-    assert lug("trace", v["outpoint"], "--ledger", ledger, "--policy", "lifo").returncode == 2
+    assert lug("trace", v["outpoint"], "--ledger", ledger, "--policy", "newest").returncode == 2
     assert lug("trace", v["outpoint"], "--ledger", ledger, "--min", "1,5").returncode == 2
     assert refused("trace", v["outpoint"], "--ledger", ledger, "--height", 5)["code"] == "noent"
     (tmp_path / "labels").mkdir()
