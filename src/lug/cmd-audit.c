@@ -90,6 +90,8 @@ static int open_store(const struct args *a, bool read_only, struct store **ret_s
 	const struct store_options o = {.read_only = read_only};
 	const char *path = args_str(a, "store");
 	struct stat st;
+	if (!store_is_file(path))
+		return store_open(path, &o, ret_store, e);
 	if (stat(path, &st) < 0)
 		return err_set(e, err_errno(errno), "store", "cannot open %s: %s", path,
 			       strerror(errno));

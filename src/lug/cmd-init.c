@@ -15,8 +15,8 @@ enum { ARGV_MAX = 24, ROLES_TEXT_MAX = 160 };
 /* The settings that the options name; all others keep their defaults. */
 static int make_conf(const struct args *a, struct buf *out, struct err *e)
 {
-	static const char *const names[][2] = {{"listen", "listen"},
-					       {"passphrase-file", "passphrase_file"}};
+	static const char *const names[][2] = {
+		{"listen", "listen"}, {"store", "store"}, {"passphrase-file", "passphrase_file"}};
 	_cleanup_(freep) struct conf *conf = calloc(1, sizeof(*conf));
 	struct buf text _cleanup_(buf_done);
 	buf_init(&text, CONF_FILE_MAX);
@@ -144,6 +144,8 @@ const struct verb verb_init = {
 			{"name", "NODE", "name of the node in the network, for example it.rome",
 			 true, false},
 			{"listen", "ADDRESS:PORT", "where other nodes reach it (default [::]:8443)",
+			 false, false},
+			{"store", "URI", "a PostgreSQL database for its records (default a file)",
 			 false, false},
 			{"officer-id", "ID", "the first officer", true, false},
 			{"roles", "LIST", "that officer's roles, separated by commas (default all)",

@@ -92,16 +92,22 @@ static int open_store(struct lugd *d, struct err *e)
 {
 	const struct store_schema *const schemas[] = {audit_schema(), exchange_schema(),
 						      request_schema(), &officer_schema};
-	char path[CONF_TEXT_MAX + 16];
-	snprintf(path, sizeof(path), "%s/store.db", d->folder);
-	int r = store_open(path, NULL, &d->store, e);
+	char path[CONF_TEXT_MAX + 1];
+	const char *where = d->conf.store.text;
+	int r = 0;
+	if (store_is_file(where)) {
+		r = conf_path(&d->conf, &d->conf.store, path);
+		where = path;
+	}
+	r = r < 0 ? err_set(e, r, "store", "The path of the store is too long.")
+		  : store_open(where, NULL, &d->store, e);
 	for (size_t i = 0; r >= 0 && i < ARRAY_LEN(schemas); i++) {
 		r = store_migrate(d->store, schemas[i], time_now_ms() / 1000, e);
 		if (r > 0)
 			log_info("store", "tables brought up to date module=%s steps=%d",
 				 schemas[i]->module, r);
 	}
-	return r < 0 ? r : 0;
+	return r < 0 ? r : officers_own_store(d, e);
 }
 
 /* ---- logic ---- */

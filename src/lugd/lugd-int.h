@@ -157,6 +157,8 @@ int officer_find(struct lugd *d, uint32_t uid, const char *wanted, struct api_wh
 /** officer_set - add or change, in the open write transaction
  * Returns: 0; -ERR_EXIST the uid has another officer; -ERR_INVAL the last administrator would go; as store_exec */
 int officer_set(struct lugd *d, const struct officer *o, struct err *e) WARN_UNUSED;
+/** officers_own_store - write the node's name into its store, or find it there; -ERR_CONFLICT it is another node's */
+int officers_own_store(struct lugd *d, struct err *e) WARN_UNUSED;
 /** officer_roles_json - the names of role bits as an array; officers_json - everybody. NULL when out of memory, or with e */
 json_t *officer_roles_json(uint32_t roles);
 json_t *officers_json(struct lugd *d, struct err *e);

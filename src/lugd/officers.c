@@ -11,8 +11,27 @@ static const struct store_migration steps[] = {
 	 " active BIGINT NOT NULL, changed_s BIGINT NOT NULL);"
 	 "CREATE INDEX officer_uid ON officer (uid)",
 	 "DROP TABLE officer"},
+	{2, "whose store",
+	 "CREATE TABLE officer_node (one BIGINT NOT NULL PRIMARY KEY CHECK (one = 1), name TEXT NOT NULL)",
+	 "DROP TABLE officer_node"},
 };
 const struct store_schema officer_schema = {"officer", steps, ARRAY_LEN(steps)};
+
+/* Two nodes on one database would take each other's messages for their own. */
+int officers_own_store(struct lugd *d, struct err *e)
+{
+	STORE_ROWS(rows);
+	int64_t n = store_exec(
+		d->store,
+		"INSERT INTO officer_node (one, name) VALUES (1, ?) ON CONFLICT (one) DO NOTHING",
+		VALS(val_text(lugd_node(d))), e);
+	int r = n < 0 ? (int)n
+		      : store_first(d->store, "SELECT name FROM officer_node", NO_VALS, &rows, e);
+	if (r < 0 || !strcmp(row_text(&rows, "name", NULL), lugd_node(d)))
+		return r < 0 ? r : 0;
+	return err_set(e, ERR_CONFLICT, "store", "The store %s belongs to the node %s.",
+		       store_where(d->store), row_text(&rows, "name", NULL));
+}
 
 static int nobody(uint32_t uid, struct err *e)
 {

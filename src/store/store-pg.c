@@ -248,7 +248,14 @@ static int check_identity(struct store *s, struct err *e)
 
 /* ---- open and close ---- */
 
-/* What is shown in messages: the URI without passwords and other options. */
+static bool has_option(const PQconninfoOption *all, const char *keyword)
+{
+	while (all->keyword && (!all->val || strcmp(all->keyword, keyword) != 0))
+		all++;
+	return all->keyword;
+}
+
+/* What is shown in messages: the URI without its options. */
 static int name_store(struct store *s, struct err *e)
 {
 	char *words = NULL, name[4][NAME_SHOWN] = {"", "", "", ""};
@@ -264,7 +271,12 @@ static int name_store(struct store *s, struct err *e)
 		for (size_t i = 0; o->val && i < ARRAY_LEN(shown); i++)
 			if (!strcmp(o->keyword, shown[i]))
 				(void)snprintf(name[i], NAME_SHOWN, "%s", o->val);
+	bool password = has_option(all, "password");
 	PQconninfoFree(all);
+	if (password)
+		return err_set(
+			e, ERR_INVAL, "store",
+			"A URI with a password in it would be seen by many; name a passfile= instead.");
 	char text[4 * NAME_SHOWN + 24];
 	(void)snprintf(text, sizeof(text), "postgresql://%s%s%s%s%s/%s", name[3],
 		       *name[3] ? "@" : "", name[0], *name[1] ? ":" : "", name[1], name[2]);

@@ -29,14 +29,25 @@ static const struct {
 	{"", &store_sqlite},
 };
 
+static size_t engine_row(const char *where)
+{
+	size_t i = 0;
+	while (strncmp(where, engines[i].scheme, strlen(engines[i].scheme)) != 0)
+		i++;
+	return i;
+}
+
+bool store_is_file(const char *where)
+{
+	return engine_row(where) == ARRAY_LEN(engines) - 1;
+}
+
 static int engine_of(const char *where, const struct store_engine **ret_engine, struct err *e)
 {
 	if (!where || !*where)
 		return err_set(e, ERR_INVAL, "store",
 			       "No store was named; give the path of its file.");
-	size_t i = 0;
-	while (strncmp(where, engines[i].scheme, strlen(engines[i].scheme)) != 0)
-		i++;
+	size_t i = engine_row(where);
 	if (!engines[i].engine)
 		return err_set(
 			e, ERR_UNSUPPORTED, "store",

@@ -67,6 +67,9 @@ struct store_options {
 int store_open(const char *where, const struct store_options *o, struct store **ret_store,
 	       struct err *e) WARN_UNUSED;
 
+/** store_is_file - whether a store's name is the path of a SQLite file, and not a URI */
+bool store_is_file(const char *where);
+
 /** store_close - roll back what is open and close; takes NULL; returns NULL. No rows may be open */
 struct store *store_close(struct store *s);
 DEFINE_CLEANUP(struct store *, store_close);
@@ -237,6 +240,6 @@ int store_backup(struct store *s, const char *path, struct err *e) WARN_UNUSED;
  * Returns: 0; -ERR_CORRUPT with the first finding in e; -ERR_IO */
 int store_verify(struct store *s, struct err *e) WARN_UNUSED;
 
-/** store_where - what store_open was given, without passwords; for messages */
+/** store_where - what store_open was given, a URI without its options; for messages */
 const char *store_where(const struct store *s);
 #endif

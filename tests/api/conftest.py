@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real node for each test: made by lug init, served by lugd, called over its UNIX socket."""
+import hashlib
 import http.client
 import json
 import os
@@ -10,6 +11,7 @@ import time
 
 import pytest
 
+STORE = os.environ.get("LUG_TEST_STORE")  # the URI of a database: run on PostgreSQL, else on SQLite
 BIN = os.path.join(os.environ.get("LUG_BUILD", "build"), "bin")
 OFFICER = "duty-officer"
 
@@ -25,6 +27,15 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
+def new_store(name):
+    """A store of its own for one node: None for the file that it makes by itself, or the URI of a new schema."""
+    if not STORE:
+        return None
+    schema = "api_" + hashlib.sha256(name.encode()).hexdigest()[:20]
+    subprocess.run(["psql", "-q", STORE, "-c", f"SET client_min_messages = error; CREATE SCHEMA IF NOT EXISTS {schema}"], check=True, timeout=60)
+    return f"{STORE}&options=-csearch_path%3D{schema}"
+
+
 class Node:
     """The folder of a node, and its daemon while it runs."""
 
@@ -32,6 +43,9 @@ class Node:
         self.folder = str(folder)
         self.process = None
         self.log_path = self.folder + ".log"
+        uri = new_store(self.folder)
+        self.store = uri or self.folder + "/store.db"
+        options = [*options, *(["--store", uri] if uri else [])]
         self.init = subprocess.run(
             [BIN + "/lug", "init", self.folder, "--name", "it.rome", "--listen", "127.0.0.1:0", "--officer-id", OFFICER, *options],
             capture_output=True, text=True, timeout=60)
@@ -97,7 +111,7 @@ class Node:
     def events(self):
         """Every audit event so far, once they are sealed."""
         time.sleep(2.2)  # an entry waits for at most a second, the appender comes by every second
-        r = self.lug("audit", "export", "--store", self.folder + "/store.db")
+        r = self.lug("audit", "export", "--store", self.store)
         assert r.returncode == 0, r.stderr
         lines = [json.loads(line) for line in r.stdout.splitlines()]
         return [{**line, "event": json.loads(line["event"])} for line in lines]

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from conftest import BIN, OFFICER, Node
+from conftest import BIN, OFFICER, STORE, Node
 
 ROOT = pytest.mark.skipif(os.getuid() != 0, reason="needs root, to call as another user")
 
@@ -30,7 +30,7 @@ def test_life(node):
     assert {(k["kind"], k["state"]) for k in s["keyd"]["keys"]} == {
         ("node", "current"), ("evidence", "current"), ("log", "current"), ("tls", "current"), ("epoch", "current"), ("epoch", "next")}
     assert oct(os.stat(node.folder + "/lugd.sock").st_mode & 0o777) == "0o660"
-    for name in ("store.db", "keys", "lugdunum.conf", "lugd.pid"):
+    for name in (*([] if STORE else ["store.db"]), "keys", "lugdunum.conf", "lugd.pid"):
         assert os.stat(f"{node.folder}/{name}").st_mode & 0o077 == 0, name
     key = node.log_key()
     keyd = s["keyd"]["pid"]
@@ -333,6 +333,13 @@ def test_another_user():
 
 # ---- care ----
 
+@pytest.mark.skipif(not STORE, reason="SQLite makes copies of its own")
+def test_no_backup(node):
+    status, answer = node.call("POST", "/v1/backup", {"name": "2026-11-22"})
+    assert status == 422 and error(answer) == ("unsupported", "backup") and "pg_dump" in answer["error"]["message"]
+
+
+@pytest.mark.skipif(bool(STORE), reason="PostgreSQL is saved with its own tools")
 def test_backup(node):
     path = node.post("/v1/backup", {"name": "2026-11-22"})["path"]
     assert path == node.folder + "/backup/2026-11-22.db"
@@ -382,3 +389,10 @@ def test_paths(node):
     assert node.call("DELETE", "/v1/status")[0] == 404
     assert node.call("GET", "/v1/status?a=1&a=2")[0] == 409
     assert node.call("GET", "/v1/status?" + "a" * 600)[0] == 413
+
+
+@pytest.mark.skipif(not STORE, reason="a file of SQLite lies in the node's own folder")
+def test_store_of_another_node(made, tmp_path):
+    r = subprocess.run([BIN + "/lug", "init", str(tmp_path / "other"), "--name", "fr", "--officer-id", OFFICER, "--store", made.store],
+                       capture_output=True, text=True, timeout=60)
+    assert r.returncode != 0 and "belongs to the node it.rome" in r.stderr

@@ -4,6 +4,7 @@
 A Cluster makes the nodes in a folder and forms their network; a Node starts, stops and kills its own lugd and speaks to it by
 `lug --json`. Every wait has a limit; close() ends every process that was started; log() is what a failed test prints."""
 import ctypes
+import hashlib
 import http.client
 import json
 import os
@@ -15,6 +16,7 @@ import time
 
 BIN = os.path.join(os.environ.get("LUG_BUILD", "build"), "bin")
 LUG = os.path.join(BIN, "lug")
+STORE = os.environ.get("LUG_TEST_STORE")  # the URI of a database: the nodes' stores are in PostgreSQL, else in SQLite
 OFFICER, APPROVER = "duty-officer", "second-officer"
 CALL_S, START_S, STOP_S, WAIT_S = 30, 20, 20, 20
 LOG_TAIL = 6000
@@ -85,6 +87,13 @@ def process_gone(pid):
         return True
 
 
+def new_store(folder):
+    """The URI of a schema of its own for the node of a folder."""
+    schema = "c_" + hashlib.sha256(folder.encode()).hexdigest()[:20]
+    subprocess.run(["psql", "-q", STORE, "-c", f"CREATE SCHEMA {schema}"], check=True, timeout=CALL_S)
+    return f"{STORE}&options=-csearch_path%3D{schema}"
+
+
 class Node:
     def __init__(self, name, folder, country, port=None):
         self.name, self.dir, self.country = name, folder, country
@@ -100,6 +109,7 @@ class Node:
     # -- life --
 
     def init(self, *options):
+        options += ("--store", new_store(self.dir)) if STORE else ()
         return lug("init", self.dir, "--name", self.name, "--listen", f"127.0.0.1:{self.port}", "--officer-id", OFFICER,
                    "--shared-uid", *options)
 

@@ -89,9 +89,12 @@ static void test_refused(void **state)
 	assert_non_null(strstr(e.message, "postgresql://lug@/nowhere/lug"));
 	assert_int_equal(store_open(where, &vfs, &s, &e), -ERR_INVAL);
 	char uri[ENGINE_WHERE_MAX + 32];
-	(void)snprintf(uri, sizeof(uri), "%s&dbname=absent&password=secret", where);
+	(void)snprintf(uri, sizeof(uri), "%s&dbname=absent", where);
 	assert_int_equal(store_open(uri, NULL, &s, &e), -ERR_NOENT);
+	(void)snprintf(uri, sizeof(uri), "%s&password=secret", where);
+	assert_int_equal(store_open(uri, NULL, &s, &e), -ERR_INVAL);
 	assert_null(strstr(e.message, "secret"));
+	assert_true(store_is_file("store.db") && !store_is_file(where));
 	(void)snprintf(uri, sizeof(uri), "%s&options=-csearch_path%%3Dabsent", engine_pg());
 	assert_int_equal(store_open(uri, NULL, &s, &e), -ERR_UNSUPPORTED);
 	assert_non_null(strstr(e.message, "no schema"));
