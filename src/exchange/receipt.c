@@ -304,12 +304,12 @@ static int apply(struct exchange *x, const char *peer, const struct receipt *c,
 	enum exchange_state state = advance(a->state, state_of(c->kind));
 	snprintf(
 		sql, sizeof(sql),
-		"UPDATE exchange_out SET state = ?, reason = ?, settled = ?, last_error = 0, %s = ?"
+		"UPDATE exchange_out SET state = ?, reason = COALESCE(?, reason), settled = ?, last_error = 0, %s = ?"
 		" WHERE peer = ? AND id = ?",
 		columns[c->kind]);
 	int64_t n = store_exec(x->s, sql,
 			       VALS(val_i64(state),
-				    val_text(state == EXCHANGE_REFUSED ? c->reason : ""),
+				    val_text(c->kind == RECEIPT_REFUSED ? c->reason : NULL),
 				    val_i64(a->settled || c->kind == RECEIPT_STORED),
 				    val_i64(c->time_s), val_text(peer), val_blob(c->id16, 16)),
 			       e);
