@@ -176,13 +176,20 @@ bool check_settled(struct sim *s)
 	return true;
 }
 
-static enum exchange_state state_at(struct sim *s, const struct sim_message *m, size_t to)
+static struct exchange_delivery delivery_at(struct sim *s, const struct sim_message *m, size_t to)
 {
 	struct exchange_delivery d;
 	struct node *from = &s->net.node[m->from];
 	if (exchange_delivery(from->x, m->id16, s->net.node[to].name, &d, NULL) != 1)
-		return EXCHANGE_QUEUED;
-	return d.state;
+		d.state = EXCHANGE_QUEUED;
+	return d;
+}
+
+/* Nothing is given up but what was changed on the way, or what expired while the world stood still. */
+static bool may_fail(const struct sim *s, const struct exchange_delivery *d)
+{
+	return ((s->tampered || s->leapt_ms) && d->state == EXCHANGE_UNDELIVERED) ||
+	       (s->leapt_ms && d->state == EXCHANGE_REFUSED && strcmp(d->reason, "expired") == 0);
 }
 
 /* What the sender knows and what happened agree. */
@@ -195,20 +202,20 @@ static void check_outcome(struct sim *s, const struct sim_message *m, size_t to)
 			sim_wrong(s, "%s: effect twice: %s", name, m->text);
 		return;
 	}
-	enum exchange_state state = state_at(s, m, to);
+	const struct exchange_delivery d = delivery_at(s, m, to);
+	const enum exchange_state state = d.state;
 	if (m->forged) {
-		if (effects != 0 ||
-		    (state != EXCHANGE_REFUSED && !(s->tampered && state == EXCHANGE_UNDELIVERED)))
-			sim_wrong(s, "%s: a forged message is %s with %lld effects", name,
-				  exchange_state_name(state), (long long)effects);
+		if (effects != 0 || (state != EXCHANGE_REFUSED && !may_fail(s, &d)))
+			sim_wrong(s, "%s: a forged message is %s (%s) with %lld effects", name,
+				  exchange_state_name(state), d.reason, (long long)effects);
 		return;
 	}
 	if (effects == 1 && state >= EXCHANGE_ACCEPTED && state != EXCHANGE_REFUSED &&
 	    state != EXCHANGE_UNDELIVERED)
 		s->delivered++;
-	else if (!(s->tampered && state == EXCHANGE_UNDELIVERED))
-		sim_wrong(s, "%s: %s ended as %s with %lld effects", name, m->text,
-			  exchange_state_name(state), (long long)effects);
+	else if (!may_fail(s, &d))
+		sim_wrong(s, "%s: %s ended as %s (%s) with %lld effects", name, m->text,
+			  exchange_state_name(state), d.reason, (long long)effects);
 }
 
 /* Only sender and recipients may have the text on their disks. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Desks: officers who draft, approve, acknowledge and answer requests while everything fails around them. */
+ * Desks: officers who draft requests and make any step that their node offers, while everything fails around them. Once all is
+ * healed they bring each request to its end. */
 #include "base/json.h"
+#include "base/time.h"
 #include "exchange/request.h"
 #include "sim.h"
 #include <string.h>
@@ -26,6 +28,8 @@ void desk_close(struct sim *s, size_t i)
 	s->desks[i] = requests_close(s->desks[i]);
 }
 
+/* ---- new requests ---- */
+
 static json_t *request_in(const char *type, const char *class, const char *to)
 {
 	return json_pack(
@@ -40,29 +44,32 @@ static json_t *request_in(const char *type, const char *class, const char *to)
 
 void desk_draft(struct sim *s)
 {
-	static const char *const types[][2] = {
-		{"FREEZE", "FLASH"}, {"TRACE", "PRIORITY"}, {"INFO", "ROUTINE"}};
+	static const enum request_type types[] = {TYPE_FREEZE, TYPE_FREEZE, TYPE_TRACE,
+						  TYPE_INFO,   TYPE_INFO,   TYPE_SPONTANEOUS};
 	size_t from = (size_t)prng_below(&s->rng, SIM_NODES),
 	       to = (from + 1 + (size_t)prng_below(&s->rng, 2)) % SIM_NODES;
-	size_t type = (size_t)prng_below(&s->rng, 3);
+	enum request_type type = types[prng_below(&s->rng, ARRAY_LEN(types))];
+	enum request_class class = (enum request_class)prng_below(&s->rng, CLASS_N);
 	struct actor a = officer_of(s, from, false);
-	_cleanup_(json_decrefp) json_t *in =
-		request_in(types[type][0], types[type][1], s->net.node[to].name);
+	_cleanup_(json_decrefp) json_t *in = request_in(
+		request_type_row(type)->text, request_class_row(class)->text, s->net.node[to].name);
 	_cleanup_(json_decrefp) json_t *out = NULL;
-	_cleanup_(json_decrefp) json_t *sent = NULL;
-	struct err e = {0};
-	if (!s->desks[from] || s->requests_n == SIM_REQUESTS_MAX)
-		return;
-	int r = request_draft(s->desks[from], &a, in, &out, &e);
-	if (r < 0 && s->chaos == false)
-		sim_wrong(s, "%s: no draft: %s", s->net.node[from].name, e.message);
-	if (r < 0)
+	char until[TIME_TEXT_MAX];
+	bool hasty = prng_chance(&s->rng, 1, 3);
+	if (hasty)
+		json_object_set_new(in, "valid_until",
+				    json_string(time_utc(s->net.now_ms / 1000 + 20 +
+								 (int64_t)prng_below(&s->rng, 300),
+							 until)));
+	if (!s->desks[from] || s->requests_n == SIM_REQUESTS_MAX ||
+	    request_draft(s->desks[from], &a, in, &out, NULL) < 0)
 		return;
 	struct sim_request *q = &s->requests[s->requests_n++];
-	*q = (struct sim_request){from, to, ""};
+	*q = (struct sim_request){.from = from, .to = to, .hasty = hasty};
 	snprintf(q->id, sizeof(q->id), "%s", json_string_value(json_object_get(out, "id")));
-	(void)!request_submit(s->desks[from], &a, q->id, &sent, NULL);
 }
+
+/* ---- steps ---- */
 
 static const char *text_at(const json_t *j, const char *key)
 {
@@ -70,102 +77,197 @@ static const char *text_at(const json_t *j, const char *key)
 	return v ? v : "";
 }
 
-static json_t *show(struct sim *s, size_t node, const char *id)
+static json_t *show(struct sim *s, size_t node, const char *id, bool second)
 {
-	struct actor a = officer_of(s, node, false);
+	struct actor a = officer_of(s, node, second);
 	json_t *out = NULL;
 	if (!s->desks[node] || request_show(s->desks[node], &a, id, &out, NULL) < 0)
 		return NULL;
 	return out;
 }
 
-static void make_step(struct sim *s, size_t node, const char *id, enum request_event ev,
-		      const char *ground)
+static json_t *outcome(const struct sim *s)
 {
-	struct actor a = officer_of(s, node, false);
-	_cleanup_(json_decrefp) json_t *out = NULL;
-	_cleanup_(json_decrefp) json_t *in = json_pack("{s:s}", "text", "seen");
-	if (ground)
-		json_object_set_new(in, "ground", json_string(ground));
-	(void)!request_act(s->desks[node], &a, id, ev,
-			   ev == EVENT_ACK || ev == EVENT_ACCEPT ? NULL : in, &out, NULL);
+	char from[TIME_TEXT_MAX], to[TIME_TEXT_MAX];
+	int64_t now_s = s->net.now_ms / 1000;
+	return json_pack("{s:s, s:s, s:s, s:[{s:i, s:s}]}", "measure", "voluntary-hold",
+			 "effective_at", time_utc(now_s, from), "legal_expiry",
+			 time_utc(now_s + 864000, to), "items", "asset", 0, "held", "1500000000");
 }
 
-/* The receiving officer goes one step further: freezes are refused, the rest is answered. */
-static void work_in(struct sim *s, const struct sim_request *q, const json_t *j)
+/* The fields that the table says an event needs; which question a reply means is the node's own default. */
+static json_t *fields_of(struct sim *s, const json_t *j, enum request_event event)
 {
-	const char *state = text_at(j, "state");
-	if (strcmp(state, "DELIVERED") == 0)
-		make_step(s, q->to, q->id, EVENT_ACK, NULL);
-	else if (strcmp(state, "ACKNOWLEDGED") == 0 && strcmp(text_at(j, "type"), "FREEZE") == 0)
-		make_step(s, q->to, q->id, EVENT_REFUSE, "not-held");
-	else if (strcmp(state, "ACKNOWLEDGED") == 0)
-		make_step(s, q->to, q->id, EVENT_ACCEPT, NULL);
-	else if (strcmp(state, "ACCEPTED") == 0)
-		make_step(s, q->to, q->id, EVENT_ANSWER, NULL);
+	unsigned needs = request_event_row(event)->needs;
+	json_t *in = json_pack("{s:s}", "text", "words");
+	enum request_type type;
+	if (needs & NEEDS_ANSWER && request_type_parse(text_at(j, "type"), &type) == 0 &&
+	    request_type_row(type)->flags & TYPE_OUTCOME)
+		json_object_set_new(in, "outcome", outcome(s));
+	if (needs & NEEDS_GROUND)
+		json_object_set_new(in, "ground",
+				    json_string(request_ground_row((enum request_ground)prng_below(
+									   &s->rng, GROUND_N))
+							->text));
+	if (needs & (NEEDS_GROUND | NEEDS_TO))
+		json_object_set_new(in, "to",
+				    json_pack("{s:s, s:s}", "name", "A court", "country", "FR"));
+	return in;
 }
 
-static void work_out(struct sim *s, const struct sim_request *q, const json_t *j)
+static void make_step(struct sim *s, size_t node, const json_t *j, enum request_event event)
 {
-	struct actor second = officer_of(s, q->from, true), first = officer_of(s, q->from, false);
+	struct requests *desk = s->desks[node];
+	struct actor first = officer_of(s, node, false), second = officer_of(s, node, true);
+	const char *id = text_at(j, "id");
+	_cleanup_(json_decrefp) json_t *in = fields_of(s, j, event);
 	_cleanup_(json_decrefp) json_t *out = NULL;
-	const char *state = text_at(j, "state");
-	if (strcmp(state, "APPROVAL") == 0)
-		(void)!request_approve(s->desks[q->from], &second, q->id,
-				       text_at(j, "content_sha256"), &out, NULL);
-	else if (strcmp(state, "DRAFT") == 0)
-		(void)!request_submit(s->desks[q->from], &first, q->id, &out, NULL);
+	int r;
+	if (event == EVENT_SUBMIT || event == EVENT_SEND)
+		r = request_submit(desk, &first, id, &out, NULL);
+	else if (event == EVENT_APPROVE)
+		r = request_approve(desk, &second, id, text_at(j, "content_sha256"), &out, NULL);
+	else if (event == EVENT_REJECT)
+		r = request_reject(desk, &second, id, "no", &out, NULL);
+	else if (event == EVENT_DISCARD)
+		r = request_discard(desk, &first, id, &out, NULL);
+	else
+		r = request_act(desk, &first, id, event, in, &out, NULL);
+	s->steps += r == 0;
+}
+
+/* What brings a request to its end, by the state and whose turn it is. */
+static const struct {
+	enum request_state state;
+	enum request_event event;
+} ends[] = {
+	{STATE_DRAFT, EVENT_SUBMIT},	     {STATE_DRAFT, EVENT_SEND},
+	{STATE_DRAFT, EVENT_DISCARD},	     {STATE_APPROVAL, EVENT_APPROVE},
+	{STATE_APPROVAL, EVENT_DISCARD},     {STATE_DELIVERED, EVENT_ACK},
+	{STATE_ACKNOWLEDGED, EVENT_ACCEPT},  {STATE_ACKNOWLEDGED, EVENT_CLOSE},
+	{STATE_ACCEPTED, EVENT_ANSWER},	     {STATE_PARTIAL, EVENT_ANSWER},
+	{STATE_TRANSFERRED, EVENT_ANSWER},   {STATE_INTERIM, EVENT_ANSWER},
+	{STATE_CLARIFICATION, EVENT_ACCEPT}, {STATE_ANSWERED, EVENT_CLOSE},
+	{STATE_REFUSED, EVENT_CLOSE},	     {STATE_UNDELIVERABLE, EVENT_WITHDRAW},
+};
+
+static bool leads_to_end(const char *state, enum request_event event)
+{
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++)
+		if (ends[i].event == event &&
+		    strcmp(request_state_row(ends[i].state)->text, state) == 0)
+			return true;
+	return false;
+}
+
+/* An end is chosen only now and then while there is chaos, or no request lives long enough for steps to cross. */
+static bool likely(struct sim *s, const char *state, enum request_event event)
+{
+	if (!s->chaos)
+		return leads_to_end(state, event);
+	return (event != EVENT_WITHDRAW && event != EVENT_DISCARD && event != EVENT_REJECT &&
+		event != EVENT_REFUSE && event != EVENT_CLOSE) ||
+	       prng_chance(&s->rng, 1, 8);
+}
+
+static bool over(const json_t *j)
+{
+	enum request_state state;
+	return j && request_state_parse(text_at(j, "state"), &state) == 0 &&
+	       request_state_row(state)->flags & STATE_FINAL;
+}
+
+/* One officer, one request, one of the steps that the node says are possible. */
+static void work_on(struct sim *s, size_t node, struct sim_request *q, bool second)
+{
+	_cleanup_(json_decrefp) json_t *j = show(s, node, q->id, second);
+	const json_t *may = json_object_get(j, "may");
+	size_t n = json_array_size(may), at = n ? (size_t)prng_below(&s->rng, n) : 0;
+	if (over(j) &&
+	    strcmp(text_at(j, "state"), "EXPIRED") != 0) /* which an answer may still end */
+		q->over |= 1u << node;
+	for (size_t i = 0; i < n; i++) {
+		enum request_event event;
+		const char *name = json_string_value(json_array_get(may, (at + i) % n));
+		if (request_event_parse(name, &event) == 0 &&
+		    likely(s, text_at(j, "state"), event)) {
+			make_step(s, node, j, event);
+			return;
+		}
+		if (s->chaos)
+			return;
+	}
 }
 
 /* One node's officers look at every request that they may know. */
 void desk_work(struct sim *s, size_t node)
 {
 	for (size_t i = 0; i < s->requests_n && s->desks[node]; i++) {
-		const struct sim_request *q = &s->requests[i];
-		if (q->from != node && q->to != node)
+		struct sim_request *q = &s->requests[i];
+		if ((q->from != node && q->to != node) || q->over & 1u << node)
 			continue;
-		_cleanup_(json_decrefp) json_t *j = show(s, node, q->id);
-		if (j && q->to == node)
-			work_in(s, q, j);
-		else if (j)
-			work_out(s, q, j);
+		work_on(s, node, q, false);
+		if (q->from == node && s->desks[node])
+			work_on(s, node, q, true);
 	}
 }
 
-static bool over(const char *state)
+/* ---- the end ---- */
+
+static bool settled_at(struct sim *s, const struct sim_request *q, size_t node)
 {
-	return strcmp(state, "ANSWERED") == 0 || strcmp(state, "REFUSED") == 0 ||
-	       strcmp(state, "UNDELIVERABLE") == 0;
+	if (q->over & 1u << node)
+		return true;
+	_cleanup_(json_decrefp) json_t *j = show(s, node, q->id, false);
+	return over(j) || (!j && node == q->to); /* it may never hear of it */
 }
 
 /* Not asked of worlds in which bytes were changed on the way: see desk_check(). */
 bool desk_settled(struct sim *s)
 {
-	for (size_t i = 0; i < s->requests_n && !s->tampered; i++) {
-		_cleanup_(json_decrefp) json_t *j = show(s, s->requests[i].from, s->requests[i].id);
-		if (!j || !over(text_at(j, "state")))
+	for (size_t i = 0; i < s->requests_n && !s->tampered; i++)
+		if (!settled_at(s, &s->requests[i], s->requests[i].from) ||
+		    !settled_at(s, &s->requests[i], s->requests[i].to))
 			return false;
-	}
 	return true;
 }
 
-/* Both nodes have the same state of each request; none got lost. Where bytes were changed on the way, a step may have been refused
- * for good: its sender was told, and the request waits for people. */
-void desk_check(struct sim *s)
+static void differs(struct sim *s, const struct sim_request *q, const json_t *here,
+		    const json_t *there)
+{
+	sim_wrong(s, "request %s is %s at %s and %s at %s", q->id,
+		  here ? text_at(here, "state") : "gone", s->net.node[q->from].name,
+		  there ? text_at(there, "state") : "unknown", s->net.node[q->to].name);
+}
+
+void desk_blame(struct sim *s)
 {
 	for (size_t i = 0; i < s->requests_n; i++) {
 		const struct sim_request *q = &s->requests[i];
-		_cleanup_(json_decrefp) json_t *here = show(s, q->from, q->id);
-		_cleanup_(json_decrefp) json_t *there = show(s, q->to, q->id);
+		_cleanup_(json_decrefp) json_t *here = show(s, q->from, q->id, false);
+		_cleanup_(json_decrefp) json_t *there = show(s, q->to, q->id, false);
+		if (!settled_at(s, q, q->from) || !settled_at(s, q, q->to))
+			differs(s, q, here, there);
+	}
+}
+
+/* Both nodes have the same state of each request; none got lost. The receiver knows nothing of what was never sent, or
+ * not delivered in time. Where bytes were changed on the way, a step may have been refused for good: its sender was told,
+ * and the request waits for people. */
+void desk_check(struct sim *s)
+{
+	for (size_t i = 0; i < s->requests_n && !s->tampered; i++) {
+		const struct sim_request *q = &s->requests[i];
+		_cleanup_(json_decrefp) json_t *here = show(s, q->from, q->id, false);
+		_cleanup_(json_decrefp) json_t *there = show(s, q->to, q->id, false);
 		const char *state = here ? text_at(here, "state") : "gone";
-		if (s->tampered)
+		bool unsent = here &&
+			      (s->leapt_ms || q->hasty || !json_object_get(here, "sent_at")) &&
+			      strcmp(state, "WITHDRAWN") == 0;
+		if (!there && unsent)
 			continue;
-		if (!there || strcmp(state, text_at(there, "state")) != 0 || !over(state) ||
-		    strcmp(state, "UNDELIVERABLE") == 0)
-			sim_wrong(s, "request %s is %s at %s and %s at %s", q->id, state,
-				  s->net.node[q->from].name,
-				  there ? text_at(there, "state") : "unknown",
-				  s->net.node[q->to].name);
+		if (!there || strcmp(state, text_at(there, "state")) != 0)
+			differs(s, q, here, there);
 		else
 			s->answered++;
 	}

@@ -25,7 +25,7 @@ struct disk {
 	char name[NAME_MAX_LEN];
 	struct prng *rng;
 	struct blob files[FILES_MAX];
-	uint64_t crash_after;
+	uint64_t crash_after, fail_after;
 	bool dead, full;
 };
 struct handle {
@@ -142,11 +142,17 @@ static int f_read(sqlite3_file *f, void *out, int n, sqlite3_int64 off)
 	return take < (size_t)n ? SQLITE_IOERR_SHORT_READ : SQLITE_OK;
 }
 
+/* Is this the write or sync that fails? */
+static bool fails(struct disk *d)
+{
+	return d->fail_after && --d->fail_after == 0;
+}
+
 static int f_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 off)
 {
 	struct handle *h = (struct handle *)f;
 	size_t end = (size_t)off + (size_t)n;
-	if (h->disk->dead)
+	if (h->disk->dead || fails(h->disk))
 		return SQLITE_IOERR_WRITE;
 	if (h->disk->full && end > h->blob->len)
 		return SQLITE_FULL;
@@ -180,7 +186,7 @@ static int f_sync(sqlite3_file *f, int flags)
 {
 	struct handle *h = (struct handle *)f;
 	struct disk *d = h->disk;
-	if (d->dead)
+	if (d->dead || fails(d))
 		return SQLITE_IOERR_FSYNC;
 	if (d->crash_after && --d->crash_after == 0) {
 		d->dead = true;
@@ -354,9 +360,29 @@ struct disk *disk_free(struct disk *d)
 	return NULL;
 }
 
+void disk_copy(struct disk *d, const struct disk *from)
+{
+	for (size_t i = 0; i < FILES_MAX; i++) {
+		const struct blob *b = &from->files[i];
+		if (!b->exists)
+			continue;
+		struct blob *mine = create(d, b->name);
+		if (!mine || grow(mine, b->len) != SQLITE_OK)
+			abort();
+		if (b->len)
+			memcpy(mine->p, b->p, b->len);
+		mine->len = b->len;
+	}
+}
+
 void disk_crash_after(struct disk *d, uint64_t n)
 {
 	d->crash_after = n;
+}
+
+void disk_fail_after(struct disk *d, uint64_t n)
+{
+	d->fail_after = n;
 }
 
 void disk_full(struct disk *d, bool full)
@@ -380,7 +406,7 @@ void disk_revive(struct disk *d)
 		forget_undo(b);
 	}
 	d->dead = false;
-	d->crash_after = 0;
+	d->crash_after = d->fail_after = 0;
 }
 
 bool disk_find(const struct disk *d, const void *p, size_t len)

@@ -14,10 +14,15 @@ struct disk;
 struct disk *disk_new(const char *name, struct prng *rng);
 struct disk *disk_free(struct disk *d);
 
+/** disk_copy - make an empty disk hold what another one holds; no file of either may be open */
+void disk_copy(struct disk *d, const struct disk *from);
+
 /** disk_crash_after - die at the n-th sync from now (1: the next): every call fails from then on; 0: never
+ * disk_fail_after - the n-th write or sync from now (1: the next) fails once with an input/output error, and nothing of it is done
  * disk_full - writes that make a file larger fail
  * disk_dead - has it died? disk_revive - forget what was not synced, and work again; no file may be open */
 void disk_crash_after(struct disk *d, uint64_t n);
+void disk_fail_after(struct disk *d, uint64_t n);
 void disk_full(struct disk *d, bool full);
 bool disk_dead(const struct disk *d);
 void disk_revive(struct disk *d);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * lug-sim: three nodes, one thread, one seed: a network that delays, drops, repeats, reorders and cuts; disks that crash.
  *
- * Usage: lug-sim [--seeds FIRST:COUNT] [--jobs N] [--mutants | --mutant N] [--verbose]
+ * Usage: lug-sim [--seeds FIRST:COUNT] [--jobs N] [--complete] [--coverage] [--mutants | --mutant N] [--verbose]
  *
  * Each seed is run twice and must give the same event hash. A world has two parts: chaos, in which messages are posted while
- * everything fails, and healing, in which all must arrive in a bounded time. Time is virtual, cryptography is real. */
+ * everything fails, and healing, in which all must arrive in a bounded time. Time is virtual, cryptography is real.
+ * --complete also fails if a move of requests.def was never made; --coverage prints how often each was. */
 #include "base/text.h"
 #include "exchange/fault.h"
 #include "exchange/request.h"
@@ -137,15 +138,19 @@ static void close_node(struct sim *s, size_t i)
 	desk_close(s, i);
 }
 
+static int open_on(struct sim *s, size_t i, const char *vfs, struct err *e)
+{
+	const struct store_options o = {.vfs = vfs, .exclusive = true};
+	int r = node_open(&s->net.node[i], "store", &o, e);
+	return r < 0 ? r : desk_open(s, i);
+}
+
 static void open_node(struct sim *s, size_t i)
 {
 	char vfs[16];
 	struct err e = {0};
 	snprintf(vfs, sizeof(vfs), "sim%zu", i);
-	const struct store_options o = {.vfs = vfs, .exclusive = true};
-	int r = node_open(&s->net.node[i], "store", &o, &e);
-	if (r >= 0)
-		r = desk_open(s, i);
+	int r = open_on(s, i, vfs, &e);
 	if (r < 0 && !disk_dead(s->disks[i]))
 		sim_wrong(s, "%s does not open: %s", names[i], e.message);
 	if (r < 0)
@@ -177,10 +182,29 @@ static void restart(struct sim *s, size_t i)
 	after(s, i);
 }
 
+/* What comes to a node that stands still is taken when it goes on; for its sender it has failed by then. */
+static bool hold(struct sim *s, struct sim_event *ev, size_t node)
+{
+	if (!s->paused_until_ms[node])
+		return false;
+	if (ev->type == SIM_DELIVER && !ev->copy)
+		put_failure(s, ev->a, ev->b, ev->send_id);
+	struct sim_event *later = add(s, ev->type, s->paused_until_ms[node] - s->net.now_ms + 1);
+	const struct sim_event at = *later;
+	*later = *ev;
+	later->at_ms = at.at_ms;
+	later->order = at.order;
+	later->copy |= ev->type == SIM_DELIVER;
+	buf_init(&ev->body, EXCHANGE_BODY_MAX);
+	return true;
+}
+
 static void deliver(struct sim *s, struct sim_event *ev)
 {
 	struct node *to = &s->net.node[ev->b];
 	struct buf reply;
+	if (hold(s, ev, ev->b))
+		return;
 	buf_init(&reply, EXCHANGE_BODY_MAX);
 	int r = -ERR_OFFLINE;
 	if (to->x) {
@@ -209,6 +233,8 @@ static void deliver(struct sim *s, struct sim_event *ev)
 static void answer(struct sim *s, struct sim_event *ev)
 {
 	struct node *to = &s->net.node[ev->a];
+	if (hold(s, ev, ev->a))
+		return;
 	trace(s, "answer", ev->a, ev->b, ev->body.p, ev->body.len);
 	if (!to->x)
 		return;
@@ -226,7 +252,7 @@ static void post(struct sim *s)
 	uint8_t evidence32[32];
 	size_t n = 0;
 	to &= ~(1u << from);
-	if (!node->x || to == 0 || s->messages_n == SIM_MESSAGES_MAX)
+	if (!node->x || s->paused_until_ms[from] || to == 0 || s->messages_n == SIM_MESSAGES_MAX)
 		return;
 	struct sim_message *m = &s->messages[s->messages_n++];
 	*m = (struct sim_message){
@@ -254,7 +280,7 @@ static void fault(struct sim *s)
 	int64_t last_ms = 2000 + (int64_t)prng_below(&s->rng, 40000);
 	struct node *node = &s->net.node[a];
 	struct sim_event *end;
-	switch (prng_below(&s->rng, 8)) {
+	switch (prng_below(&s->rng, 10)) {
 	case 0: /* both ways */
 		s->cut[b][a] = true;
 		__attribute__((fallthrough));
@@ -280,8 +306,30 @@ static void fault(struct sim *s)
 		disk_full(s->disks[a], true);
 		add(s, SIM_EASE, last_ms)->a = a;
 		break;
+	case 8:
+		disk_fail_after(s->disks[a], 1 + prng_below(&s->rng, 40));
+		break;
+	case 9:
+		if (s->paused_until_ms[a])
+			break;
+		s->paused_until_ms[a] = s->net.now_ms + last_ms;
+		add(s, SIM_RESUME, last_ms)->a = a;
+		break;
 	}
 	trace(s, "fault", a, b, NULL, 0);
+}
+
+/* The whole world stands still, and what was on its way with it; then every clock has gone on by hours. */
+static void leap(struct sim *s)
+{
+	int64_t ms = (int64_t)prng_below(&s->rng, 60 * 3600) * 1000;
+	for (size_t i = 0; i < s->events_n; i++)
+		s->events[i].at_ms += ms;
+	for (size_t i = 0; i < SIM_NODES; i++)
+		s->paused_until_ms[i] += s->paused_until_ms[i] ? ms : 0;
+	s->leapt_ms += ms;
+	s->net.now_ms += ms;
+	trace(s, "leap", 0, 0, NULL, 0);
 }
 
 static void ease(struct sim *s, size_t i)
@@ -298,15 +346,42 @@ static void heal(struct sim *s)
 		s->net.node[i].skew_ms = 0;
 		ease(s, i);
 		disk_crash_after(s->disks[i], 0);
+		disk_fail_after(s->disks[i], 0);
 	}
 	trace(s, "heal", 0, 0, NULL, 0);
 }
 
 /* ---- one world ---- */
 
+/* Empty tables are the same in every world: they are made once. */
+static const struct disk *blank(void)
+{
+	static struct disk *made;
+	static struct prng rng;
+	static struct sim s; /* its memory is too much for a stack */
+	if (made)
+		return made;
+	prng_init(&rng, 1);
+	nodes_init(&s.net, names, SIM_NODES, 1);
+	made = disk_new("blank", &rng);
+	if (open_on(&s, 0, "blank", NULL) < 0)
+		abort();
+	close_node(&s, 0);
+	nodes_done(&s.net);
+	return made;
+}
+
+static void scatter(struct sim *s, enum sim_event_type type, int n)
+{
+	for (int i = 0; i < n; i++)
+		add(s, type,
+		    (int64_t)prng_below(&s->rng, (uint64_t)(s->chaos_end_ms - s->net.now_ms)));
+}
+
 static void setup(struct sim *s, uint64_t seed)
 {
 	char vfs[16];
+	const struct disk *empty = blank();
 	memset(s, 0, sizeof(*s));
 	s->seed = seed;
 	prng_init(&s->rng, seed ^ 0x5eed);
@@ -326,19 +401,20 @@ static void setup(struct sim *s, uint64_t seed)
 	for (size_t i = 0; i < SIM_NODES; i++) {
 		snprintf(vfs, sizeof(vfs), "sim%zu", i);
 		s->disks[i] = disk_new(vfs, &s->rng);
+		disk_copy(s->disks[i], empty);
 		s->audit_seq[i] = -1;
 		open_node(s, i);
 		if (s->net.node[i].x && node_install(&s->net.node[i], NULL) < 0)
 			sim_wrong(s, "the directory cannot be installed");
 	}
+	const int scale = seed % 10 == 0 ? 2 : 1;
+	s->chaos_end_ms = s->net.now_ms + scale * SIM_CHAOS_MS;
 	for (size_t i = 0; i < SIM_NODES; i++)
-		add(s, SIM_WORK, (int64_t)prng_below(&s->rng, 20000))->a = i;
-	for (int i = 0; i < 6; i++)
-		add(s, SIM_DRAFT, (int64_t)prng_below(&s->rng, SIM_CHAOS_MS));
-	for (int i = 0; i < 24; i++)
-		add(s, SIM_POST, (int64_t)prng_below(&s->rng, SIM_CHAOS_MS));
-	for (int i = 0; i < 24; i++)
-		add(s, SIM_FAULT, (int64_t)prng_below(&s->rng, SIM_CHAOS_MS));
+		add(s, SIM_WORK, (int64_t)prng_below(&s->rng, 10000))->a = i;
+	scatter(s, SIM_DRAFT, 4 * scale);
+	scatter(s, SIM_POST, 12 * scale);
+	scatter(s, SIM_FAULT, 12 * scale);
+	scatter(s, SIM_LEAP, seed % 5 == 0);
 	if (seed % 3 == 0)
 		add(s, SIM_STEAL, (int64_t)(seed * 7919 % SIM_CHAOS_MS))->a = seed / 3 % SIM_NODES;
 }
@@ -417,15 +493,23 @@ static void handle(struct sim *s, struct sim_event *ev)
 	case SIM_EASE:
 		ease(s, ev->a);
 		break;
+	case SIM_RESUME:
+		s->paused_until_ms[ev->a] = 0;
+		trace(s, "resume", ev->a, 0, NULL, 0);
+		break;
+	case SIM_LEAP:
+		leap(s);
+		break;
 	case SIM_DRAFT:
 		desk_draft(s);
 		for (size_t i = 0; i < SIM_NODES; i++)
 			look(s, i);
 		break;
 	case SIM_WORK:
-		desk_work(s, ev->a);
+		if (!s->paused_until_ms[ev->a])
+			desk_work(s, ev->a);
 		look(s, ev->a);
-		add(s, SIM_WORK, 3000 + (int64_t)prng_below(&s->rng, 20000))->a = ev->a;
+		add(s, SIM_WORK, 2000 + (int64_t)prng_below(&s->rng, 8000))->a = ev->a;
 		break;
 	case SIM_STEAL:
 		steal(s, ev->a);
@@ -444,7 +528,7 @@ static size_t due_node(struct sim *s, int64_t *ret_ms)
 {
 	size_t best = SIM_NODES;
 	for (size_t i = 0; i < SIM_NODES; i++) {
-		if (!s->net.node[i].x)
+		if (!s->net.node[i].x || s->paused_until_ms[i])
 			continue;
 		int64_t due_ms = exchange_next_due(s->net.node[i].x);
 		if (due_ms < s->net.now_ms)
@@ -466,6 +550,17 @@ static void advance(struct sim *s, int64_t to_ms)
 	s->net.now_ms = to_ms > s->net.now_ms ? to_ms : s->net.now_ms;
 }
 
+/* As lugd does: clocks of requests are looked at once a second. */
+static void poll(struct sim *s, size_t node)
+{
+	(void)!exchange_poll(s->net.node[node].x, NULL);
+	if (s->net.now_ms >= s->tick_due_ms[node]) {
+		s->tick_due_ms[node] = s->net.now_ms + SIM_TICK_MS;
+		(void)!requests_poll(s->desks[node], NULL);
+	}
+	after(s, node);
+}
+
 static void step(struct sim *s, int64_t end_ms)
 {
 	int64_t poll_ms = end_ms;
@@ -483,9 +578,7 @@ static void step(struct sim *s, int64_t end_ms)
 		handle(s, &ev);
 		buf_done(&ev.body);
 	} else {
-		(void)!exchange_poll(s->net.node[node].x, NULL);
-		(void)!requests_poll(s->desks[node], NULL);
-		after(s, node);
+		poll(s, node);
 	}
 }
 
@@ -505,8 +598,9 @@ static bool all_up(const struct sim *s)
 
 static void run(struct sim *s)
 {
-	int64_t start_ms = s->net.now_ms, end_ms;
-	run_until(s, start_ms + SIM_CHAOS_MS);
+	int64_t end_ms;
+	while (!s->why[0] && s->net.now_ms < s->chaos_end_ms + s->leapt_ms)
+		run_until(s, s->chaos_end_ms + s->leapt_ms);
 	heal(s);
 	end_ms = s->net.now_ms + SIM_HEAL_MS;
 	while (!s->why[0] && s->net.now_ms < end_ms &&
@@ -514,8 +608,10 @@ static void run(struct sim *s)
 		run_until(s, s->net.now_ms + 5000);
 	if (s->why[0])
 		return;
-	if (!all_up(s) || !check_settled(s) || !desk_settled(s))
+	if (!all_up(s) || !check_settled(s))
 		sim_wrong(s, "not everything was delivered %d s after healing", SIM_HEAL_MS / 1000);
+	else if (!desk_settled(s))
+		desk_blame(s);
 	else
 		check_end(s);
 }
@@ -523,7 +619,8 @@ static void run(struct sim *s)
 /* ---- seeds ---- */
 
 struct totals {
-	uint64_t bad, crashes, restarts, delivered, messages, answered;
+	uint64_t bad, crashes, restarts, delivered, messages, answered, steps;
+	uint64_t moves[SIM_MOVES_MAX];
 };
 
 /* One run of one seed: its event hash; false when something is wrong, which is printed. */
@@ -542,6 +639,12 @@ static bool run_seed(uint64_t seed, uint8_t hash32[static 32], struct totals *t,
 	t->delivered += s.delivered;
 	t->messages += s.messages_n;
 	t->answered += s.answered;
+	t->steps += s.steps;
+	for (size_t i = 0; i < SIM_NODES; i++)
+		if (s.net.node[i].x)
+			cover_node(&s, i);
+	for (size_t i = 0; i < SIM_MOVES_MAX; i++)
+		t->moves[i] += s.moves[i];
 	teardown(&s);
 	return good;
 }
@@ -560,8 +663,20 @@ static void run_share(uint64_t from, uint64_t end, uint64_t jobs, struct totals 
 	}
 }
 
+static void sum_up(struct totals *sum, const struct totals *t)
+{
+	sum->bad += t->bad;
+	sum->messages += t->messages;
+	sum->delivered += t->delivered;
+	sum->crashes += t->crashes;
+	sum->answered += t->answered;
+	sum->steps += t->steps;
+	for (size_t i = 0; i < SIM_MOVES_MAX; i++)
+		sum->moves[i] += t->moves[i];
+}
+
 /* One process a job, since a world belongs to one thread and worlds know nothing of each other. */
-static int run_seeds(uint64_t from, uint64_t count, uint64_t jobs)
+static int run_seeds(uint64_t from, uint64_t count, uint64_t jobs, bool complete, bool coverage)
 {
 	struct totals *t = mmap(NULL, jobs * sizeof(*t), PROT_READ | PROT_WRITE,
 				MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -578,20 +693,19 @@ static int run_seeds(uint64_t from, uint64_t count, uint64_t jobs)
 	}
 	for (uint64_t i = 0; i < jobs; i++)
 		failed |= wait(&status) < 0 || status != 0;
-	for (uint64_t i = 0; i < jobs; i++) {
-		sum.bad += t[i].bad;
-		sum.messages += t[i].messages;
-		sum.delivered += t[i].delivered;
-		sum.crashes += t[i].crashes;
-		sum.answered += t[i].answered;
-	}
-	printf("%llu seeds from %llu, each twice: %llu bad; %llu messages, %llu deliveries, %llu requests answered, %llu crashes\n",
+	for (uint64_t i = 0; i < jobs; i++)
+		sum_up(&sum, &t[i]);
+	printf("%llu seeds from %llu, each twice: %llu bad; %llu messages, %llu deliveries, %llu requests settled in %llu steps, %llu crashes\n",
 	       (unsigned long long)count, (unsigned long long)from, (unsigned long long)sum.bad,
 	       (unsigned long long)sum.messages, (unsigned long long)sum.delivered,
-	       (unsigned long long)sum.answered, (unsigned long long)sum.crashes);
+	       (unsigned long long)sum.answered, (unsigned long long)sum.steps,
+	       (unsigned long long)sum.crashes);
 	if (failed)
 		printf("a process ended before its seeds were done\n");
-	return sum.bad || failed ? 1 : 0;
+	failed |= sum.bad != 0;
+	if (complete || coverage)
+		failed |= cover_print(sum.moves, coverage) && complete;
+	return failed ? 1 : 0;
 }
 
 static const char *const mutants[FAULTS] = {
@@ -627,7 +741,7 @@ static int run_mutants(uint64_t from, uint64_t count, int only)
 static int usage(void)
 {
 	fprintf(stderr,
-		"usage: lug-sim [--seeds FIRST:COUNT] [--jobs N] [--mutants | --mutant N] [--verbose]\n");
+		"usage: lug-sim [--seeds FIRST:COUNT] [--jobs N] [--complete] [--coverage] [--mutants | --mutant N] [--verbose]\n");
 	return 2;
 }
 
@@ -641,12 +755,16 @@ static bool parse_seeds(const char *text, uint64_t *from, uint64_t *count)
 int main(int argc, char **argv)
 {
 	uint64_t from = 1, count = 200, only = 0, jobs = 1;
-	bool with_mutants = false;
+	bool with_mutants = false, complete = false, coverage = false;
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--verbose") == 0)
 			verbose = true;
 		else if (strcmp(argv[i], "--mutants") == 0)
 			with_mutants = true;
+		else if (strcmp(argv[i], "--complete") == 0)
+			complete = true;
+		else if (strcmp(argv[i], "--coverage") == 0)
+			coverage = true;
 		else if (strcmp(argv[i], "--mutant") == 0 && i + 1 < argc &&
 			 dec_parse_u64(argv[i + 1], strlen(argv[i + 1]), FAULTS - 1, &only) == 0)
 			i++;
@@ -659,5 +777,5 @@ int main(int argc, char **argv)
 	}
 	if (only || with_mutants)
 		return run_mutants(from, count, (int)only);
-	return run_seeds(from, count, jobs);
+	return run_seeds(from, count, jobs, complete, coverage);
 }

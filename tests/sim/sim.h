@@ -16,8 +16,10 @@ enum {
 	SIM_REQUESTS_MAX = 16,
 	SIM_PROMISES_MAX = 4096,
 	SIM_EVENTS_MAX = 8192,
-	SIM_CHAOS_MS = 240000, /* faults end here */
+	SIM_MOVES_MAX = 256,   /* rows of the table of requests */
+	SIM_CHAOS_MS = 120000, /* faults end here, in one world of ten at twice that */
 	SIM_HEAL_MS = 900000,  /* and within this everything must be delivered */
+	SIM_TICK_MS = 1000,
 	SIM_ANSWER_MS = 10000, /* a client gives up on an answer */
 	SIM_WHY_MAX = 400,
 };
@@ -30,6 +32,8 @@ enum sim_event_type {
 	SIM_RESTART,
 	SIM_UNCUT,
 	SIM_EASE,
+	SIM_RESUME,
+	SIM_LEAP,
 	SIM_DRAFT,
 	SIM_WORK,
 	SIM_STEAL,   /* a: whose node key is stolen, and revoked by its owner */
@@ -66,6 +70,8 @@ struct sim_thief { /* of one node key a world */
 struct requests;
 struct sim_request {
 	size_t from, to;
+	bool hasty;    /* valid for minutes only */
+	uint32_t over; /* bits of nodes: nothing can be done with it there */
 	char id[40];
 };
 struct sim_promise { /* an R1 that left a node */
@@ -83,6 +89,10 @@ struct sim {
 	bool cut[SIM_NODES][SIM_NODES];
 	uint32_t drop_permille, copy_permille, tamper_permille;
 	int64_t delay_ms;
+	int64_t chaos_end_ms; /* if time does not leap */
+	int64_t tick_due_ms[SIM_NODES];
+	int64_t paused_until_ms[SIM_NODES]; /* 0: it runs; its clocks go on */
+	int64_t leapt_ms; /* time that passed while the whole world stood still: some messages may have expired */
 	bool chaos;
 	bool tampered; /* some bytes were changed on the way: a message may then be refused for good */
 	struct sim_message messages[SIM_MESSAGES_MAX];
@@ -94,7 +104,8 @@ struct sim {
 	size_t promises_n;
 	int64_t audit_seq[SIM_NODES]; /* newest entry that was seen committed */
 	uint8_t audit_hash32[SIM_NODES][32];
-	unsigned crashes, restarts, delivered, answered;
+	unsigned crashes, restarts, delivered, answered, steps;
+	uint64_t moves[SIM_MOVES_MAX];
 	struct sha256 trace;
 	struct sim_thief thief;
 	char why[SIM_WHY_MAX]; /* empty: nothing wrong so far */
@@ -108,10 +119,11 @@ void sim_wrong(struct sim *s, const char *fmt, ...) __attribute__((format(printf
 int desk_open(struct sim *s, size_t i);
 void desk_close(struct sim *s, size_t i);
 /** desk_draft - somebody asks somebody something; desk_work - a node's officers do what is due
- * desk_settled - is every request answered or refused? desk_check - do both nodes agree on each? */
+ * desk_settled - has every request ended? desk_blame - say which has not; desk_check - do both nodes agree on each? */
 void desk_draft(struct sim *s);
 void desk_work(struct sim *s, size_t node);
 bool desk_settled(struct sim *s);
+void desk_blame(struct sim *s);
 void desk_check(struct sim *s);
 
 /* ---- thief.c ---- */
@@ -121,6 +133,12 @@ void desk_check(struct sim *s);
 void thief_steal(struct sim *s, size_t i);
 bool thief_publish(struct sim *s);
 bool thief_forge(struct sim *s, size_t to);
+
+/* ---- cover.c ---- */
+/** cover_node - count the moves of requests that a node's rows hold, at the end of a world
+ * cover_print - those of many worlds, all or only those never made; returns how many were never made */
+void cover_node(struct sim *s, size_t node);
+size_t cover_print(const uint64_t counts[static SIM_MOVES_MAX], bool all);
 
 /* ---- check.c ---- */
 /** check_step - what must hold after each step of a node; check_restart - after it came back
