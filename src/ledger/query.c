@@ -84,10 +84,21 @@ uint64_t ledger_block_of_tx(const struct ledger_view *v, uint32_t txnum)
 	return low;
 }
 
+/* First the group of 64, whose first outputs lie close together, then the place in it. */
 uint32_t ledger_tx_of_output(const struct ledger_view *v, uint64_t output)
 {
-	uint64_t low = 0, high = v->counts.tx_n;
+	uint64_t low = 0, high = (v->counts.tx_n + LEDGER_GROUP_TX - 1) / LEDGER_GROUP_TX;
 
+	while (high - low > 1) {
+		uint64_t mid = low + (high - low) / 2;
+
+		if (view_u64(v, LEDGER_COL_TX_OUT_BASE, mid) <= output)
+			low = mid;
+		else
+			high = mid;
+	}
+	low *= LEDGER_GROUP_TX;
+	high = low + LEDGER_GROUP_TX < v->counts.tx_n ? low + LEDGER_GROUP_TX : v->counts.tx_n;
 	while (high - low > 1) {
 		uint64_t mid = low + (high - low) / 2;
 
