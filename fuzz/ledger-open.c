@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { FILES = 15, RECORD = 5, MANIFEST = 13, INDEX = 14 };
+enum { FILES = 16, RECORD = 5, MANIFEST = 13, INDEX = 14 /* and one more */ };
 static const char *const names[FILES] = {"columns/block",
 					 "columns/txid",
 					 "columns/tx-pos",
@@ -25,6 +25,7 @@ static const char *const names[FILES] = {"columns/block",
 					 "columns/out-spender",
 					 "columns/foreign",
 					 "manifest",
+					 NULL,
 					 NULL};
 
 static struct {
@@ -41,6 +42,7 @@ static void clean_up(void)
 
 static void prepare(void)
 {
+	size_t index = INDEX;
 	char blocks[80];
 	DIR *d;
 
@@ -51,7 +53,7 @@ static void prepare(void)
 	(void)atexit(clean_up);
 	snprintf(blocks, sizeof(blocks), "%s/b", pristine.top);
 	snprintf(pristine.dir, sizeof(pristine.dir), "%s/l", pristine.top);
-	pristine.w = world_new(7, 12, 3);
+	pristine.w = world_new(7, 14, 3); /* 3 * 4 + 2: two index segments */
 	world_write(pristine.w, blocks, pristine.w->block_n);
 	assert_int_equal(world_import(blocks, pristine.dir, NULL, NULL), 0);
 	for (size_t i = 0; i < FILES; i++)
@@ -60,10 +62,11 @@ static void prepare(void)
 				 names[i]);
 	d = opendir(pristine.dir);
 	for (const struct dirent *entry; (entry = readdir(d)) != NULL;)
-		if (strncmp(entry->d_name, "index", 5) == 0)
-			snprintf(pristine.path[INDEX], sizeof(pristine.path[INDEX]), "%s/%.60s",
+		if (strncmp(entry->d_name, "index", 5) == 0 && index < FILES)
+			snprintf(pristine.path[index++], sizeof(pristine.path[0]), "%s/%.60s",
 				 pristine.dir, entry->d_name);
 	closedir(d);
+	assert_int_equal(index, FILES);
 	for (size_t i = 0; i < FILES; i++) {
 		buf_init(&pristine.good[i], 8 << 20);
 		assert_int_equal(file_read(pristine.path[i], &pristine.good[i], NULL), 0);

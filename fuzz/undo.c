@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		for (uint64_t k = 0; k < in_n && !c.error; k++) {
 			struct undo_output o;
-			int r = undo_output_read(&c, &o);
+			int r = undo_output_read(&c, NET_BITCOIN, &o);
 
 			if ((r < 0) != (c.error < 0))
 				abort();

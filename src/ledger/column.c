@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Columns for writing.
  *
- * A file is allocated ahead of its rows (posix_fallocate, so that a full disk is an error here and never a fault on a mapped
- * page) and mapped shared. What lies behind the rows is no part of the ledger. A sum is the total of page digests:
- * whole pages are added once, the last, shorter one at each sync; cutting subtracts the pages that go. */
+ * Rows are appended with pwrite, so that a full disk is an error here and never a fault on a mapped page; they are mapped
+ * only to be read, and out-spender also to be changed in place. What lies behind the rows is no part of the ledger. A sum is the
+ * total of page digests: a page's is added when it is full, that of the last, shorter one at each sync; cutting subtracts
+ * the pages that go. */
 #include "ledger/column.h"
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -13,11 +14,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-enum {
-	GROW_MIN = 1 << 16,
-	GROW_MAX = 64 << 20,
-	HEAD = sizeof(struct ledger_header),
-};
+enum { HEAD = sizeof(struct ledger_header) };
 
 static uint64_t sum16_u64(const uint8_t *p)
 {
@@ -51,11 +48,11 @@ uint64_t ledger_spender_mix(uint64_t output, uint32_t spender)
 	return z ^ z >> 31;
 }
 
-static unsigned __int128 page_digest(uint32_t id, uint64_t page, const uint8_t *data,
-				     uint64_t data_len)
+/* The digest of a page that stands in two pieces. */
+static unsigned __int128 page_digest(uint32_t id, uint64_t page, const uint8_t *head,
+				     size_t head_len, const uint8_t *tail, size_t tail_len)
 {
-	uint64_t from = page * LEDGER_PAGE_BYTES, page_le = htole64(page);
-	uint64_t n = data_len - from < LEDGER_PAGE_BYTES ? data_len - from : LEDGER_PAGE_BYTES;
+	uint64_t page_le = htole64(page);
 	uint32_t id_le = htole32(id);
 	struct sha256 h;
 	uint8_t hash[32];
@@ -63,7 +60,8 @@ static unsigned __int128 page_digest(uint32_t id, uint64_t page, const uint8_t *
 	sha256_init(&h);
 	sha256_update(&h, &id_le, 4);
 	sha256_update(&h, &page_le, 8);
-	sha256_update(&h, data + from, n);
+	sha256_update(&h, head, head_len);
+	sha256_update(&h, tail, tail_len);
 	sha256_final(&h, hash);
 	return sum16_load(hash);
 }
@@ -74,8 +72,11 @@ static unsigned __int128 pages_sum(uint32_t id, uint64_t page, const uint8_t *da
 {
 	unsigned __int128 sum = 0;
 
-	for (; page * LEDGER_PAGE_BYTES < data_len; page++)
-		sum += page_digest(id, page, data, data_len);
+	for (uint64_t at = page * LEDGER_PAGE_BYTES; at < data_len; at += LEDGER_PAGE_BYTES, page++)
+		sum += page_digest(id, page, data + at,
+				   data_len - at < LEDGER_PAGE_BYTES ? data_len - at
+								     : LEDGER_PAGE_BYTES,
+				   NULL, 0);
 	return sum;
 }
 
@@ -109,11 +110,17 @@ static int column_fail(const struct ledger_column_file *f, const char *what, str
 		       ledger_columns[f->id].name, what, strerror(code));
 }
 
-static int column_map(struct ledger_column_file *f, size_t len, struct err *e)
+/* Map the rows that are there. */
+static int column_map(struct ledger_column_file *f, struct err *e)
 {
-	void *p = f->map ? mremap(f->map, f->map_len, len, MREMAP_MAYMOVE)
-			 : mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, f->fd, 0);
+	size_t len = HEAD + f->row_n * f->row_bytes;
+	int prot = f->id == LEDGER_COL_OUT_SPENDER ? PROT_READ | PROT_WRITE : PROT_READ;
+	void *p;
 
+	if (len == f->map_len)
+		return 0;
+	p = f->map ? mremap(f->map, f->map_len, len, MREMAP_MAYMOVE)
+		   : mmap(NULL, len, prot, MAP_SHARED, f->fd, 0);
 	if (p == MAP_FAILED)
 		return column_fail(f, "cannot map", e);
 	f->map = p;
@@ -121,22 +128,33 @@ static int column_map(struct ledger_column_file *f, size_t len, struct err *e)
 	return 0;
 }
 
-/* Allocate at least need bytes, in growing steps. */
-static int column_grow(struct ledger_column_file *f, size_t need, struct err *e)
+static int column_write(struct ledger_column_file *f, const uint8_t *p, size_t len, uint64_t off,
+			struct err *e)
 {
-	size_t step = f->map_len < GROW_MIN   ? GROW_MIN
-		      : f->map_len > GROW_MAX ? GROW_MAX
-					      : f->map_len;
-	size_t len = need > f->map_len + step ? need : f->map_len + step;
-	int r;
+	while (len > 0) {
+		ssize_t n = pwrite(f->fd, p, len, (off_t)off);
 
-	len = (len + 4095) / 4096 * 4096;
-	r = posix_fallocate(f->fd, 0, (off_t)len);
-	if (r != 0) {
-		errno = r;
-		return column_fail(f, "cannot grow", e);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return column_fail(f, "cannot grow", e);
+		p += n;
+		off += (uint64_t)n;
+		len -= (size_t)n;
 	}
-	return column_map(f, len, e);
+	return 0;
+}
+
+/* A new file: its header, and zeros for the rows that a ledger without blocks has. */
+static int column_make(struct ledger_column_file *f, const struct ledger_manifest *m, struct err *e)
+{
+	struct ledger_header h;
+
+	ledger_header_put(&h, m->counts.chain, LEDGER_KIND_COLUMN, f->id, f->row_bytes, NULL);
+	if (ftruncate(f->fd, 0) < 0 ||
+	    ftruncate(f->fd, (off_t)(HEAD + f->row_n * f->row_bytes)) < 0)
+		return column_fail(f, "cannot cut", e);
+	return column_write(f, (const uint8_t *)&h, sizeof(h), 0, e);
 }
 
 static int column_open(struct ledger_column_file *f, const char *dir, uint32_t id,
@@ -163,32 +181,36 @@ static int column_open(struct ledger_column_file *f, const char *dir, uint32_t i
 		return err_set(e, ERR_CORRUPT, spec->name,
 			       "%s: %" PRId64 " bytes where %" PRIu64 " belong", path,
 			       (int64_t)st.st_size, need);
-	if (ftruncate(f->fd, fresh ? 0 : (off_t)need) < 0)
-		return column_fail(f, "cannot cut", e);
-	r = column_grow(f, need, e);
+	r = fresh ? column_make(f, m, e) : 0;
+	if (r == 0 && (uint64_t)st.st_size != need && ftruncate(f->fd, (off_t)need) < 0)
+		r = column_fail(f, "cannot cut", e);
+	if (r == 0)
+		r = column_map(f, e);
 	if (r < 0)
 		return r;
-	if (fresh)
-		ledger_header_put((void *)f->map, m->counts.chain, LEDGER_KIND_COLUMN, id,
-				  spec->row_bytes, NULL);
 	return ledger_header_check(f->map, HEAD, m->counts.chain, LEDGER_KIND_COLUMN, id, name, e);
 }
 
-/* Take over a sum: what is added once per whole page is everything but the last, shorter one. */
-static void column_take_sum(struct ledger_column_file *f, const struct ledger_manifest *m)
+/* Take over a sum: what is added once per whole page is everything but the last, shorter one, which stays at hand. */
+static int column_take_sum(struct ledger_column_file *f, const struct ledger_manifest *m,
+			   struct err *e)
 {
-	const uint8_t *sum16 = m->sum16[f->id];
 	uint64_t len = f->row_n * f->row_bytes;
 
-	f->spender_sum = sum16_u64(sum16);
+	f->open_page = malloc(LEDGER_PAGE_BYTES);
+	if (!f->open_page)
+		return err_set(e, ERR_NOMEM, NULL, NULL);
 	f->page_n = len / LEDGER_PAGE_BYTES;
-	if (f->id == LEDGER_COL_OUT_SPENDER || m->counts.block_n == 0)
-		f->page_sum = 0;
-	else
-		f->page_sum = sum16_load(sum16) - pages_sum(f->id, f->page_n, f->map + HEAD, len);
+	f->open_len = len % LEDGER_PAGE_BYTES;
+	memcpy(f->open_page, f->map + HEAD + f->page_n * LEDGER_PAGE_BYTES, f->open_len);
+	f->page_sum = m->counts.block_n == 0
+			      ? 0
+			      : sum16_load(m->sum16[f->id]) -
+					pages_sum(f->id, f->page_n, f->map + HEAD, len);
+	return 0;
 }
 
-/* Spenders that an interrupted import wrote, or that a cut takes away. */
+/* Spenders that an interrupted import wrote. */
 static void spenders_clean(struct ledger_column_file *f, uint64_t tx_n)
 {
 	uint8_t *p = f->map + HEAD;
@@ -202,11 +224,6 @@ static void spenders_clean(struct ledger_column_file *f, uint64_t tx_n)
 	}
 }
 
-static void view_refresh(struct ledger_columns_file *c, uint32_t id)
-{
-	c->v.col[id] = c->col[id].map + HEAD;
-}
-
 int columns_open(struct ledger_columns_file *ret, const char *dir, const struct ledger_manifest *m,
 		 bool clean, struct err *e)
 {
@@ -217,15 +234,15 @@ int columns_open(struct ledger_columns_file *ret, const char *dir, const struct 
 	for (uint32_t id = 0; id <= LEDGER_COLUMN_N; id++)
 		ret->col[id].fd = -1;
 	ret->v.counts = m->counts;
+	atomic_init(&ret->spender_sum, sum16_u64(m->sum16[LEDGER_COL_OUT_SPENDER]));
 	r = ledger_path(dir, "columns", path, e);
 	if (r == 0)
 		r = file_mkdirs(path, 0755, e);
 	for (uint32_t id = 1; r == 0 && id <= LEDGER_COLUMN_N; id++) {
 		r = column_open(&ret->col[id], dir, id, m, e);
-		if (r < 0)
-			break;
-		column_take_sum(&ret->col[id], m);
-		view_refresh(ret, id);
+		if (r == 0)
+			r = column_take_sum(&ret->col[id], m, e);
+		ret->v.col[id] = ret->col[id].map + HEAD;
 	}
 	if (r < 0)
 		return r;
@@ -242,41 +259,71 @@ void columns_close(struct ledger_columns_file *c)
 
 		if (f->map)
 			munmap(f->map, f->map_len);
+		free(f->open_page);
 		f->map = NULL;
+		f->open_page = NULL;
 		closep(&f->fd);
 		f->fd = -1;
 	}
 }
 
-int columns_room(struct ledger_columns_file *c, enum ledger_column id, uint64_t n, struct err *e)
+/* Add bytes to the pages: those that become whole are hashed, the rest is kept. */
+static void pages_feed(struct ledger_column_file *f, const uint8_t *p, size_t len)
+{
+	while (f->open_len + len >= LEDGER_PAGE_BYTES) {
+		size_t n = LEDGER_PAGE_BYTES - f->open_len;
+
+		f->page_sum += page_digest(f->id, f->page_n++, f->open_page, f->open_len, p, n);
+		f->open_len = 0;
+		p += n;
+		len -= n;
+	}
+	memcpy(f->open_page + f->open_len, p, len);
+	f->open_len += len;
+}
+
+int columns_append(struct ledger_columns_file *c, enum ledger_column id, const void *rows,
+		   uint64_t n, struct err *e)
 {
 	struct ledger_column_file *f = &c->col[id];
-	size_t need = HEAD + (f->row_n + n) * f->row_bytes;
+	size_t len = n * f->row_bytes;
 	int r;
 
-	if (need <= f->map_len)
+	if (n == 0)
 		return 0;
-	r = column_grow(f, need, e);
-	if (r == 0)
-		view_refresh(c, id);
-	return r;
+	r = column_write(f, rows, len, HEAD + f->row_n * f->row_bytes, e);
+	if (r < 0)
+		return r;
+	if (id != LEDGER_COL_OUT_SPENDER)
+		pages_feed(f, rows, len);
+	f->row_n += n;
+	return 0;
 }
 
-void columns_spend(struct ledger_columns_file *c, uint64_t output, uint32_t spender)
+int columns_extend(struct ledger_columns_file *c, const struct ledger_counts *counts, struct err *e)
 {
-	struct ledger_column_file *f = &c->col[LEDGER_COL_OUT_SPENDER];
-	uint32_t le = htole32(spender);
+	for (uint32_t id = 1; id <= LEDGER_COLUMN_N; id++) {
+		int r = column_map(&c->col[id], e);
 
-	memcpy(f->map + HEAD + output * 4, &le, 4);
-	f->spender_sum += ledger_spender_mix(output, spender);
+		if (r < 0)
+			return r;
+		assert(c->col[id].row_n == ledger_column_rows(counts, (enum ledger_column)id));
+		c->v.col[id] = c->col[id].map + HEAD;
+	}
+	c->v.counts = *counts;
+	return 0;
 }
 
-static void column_add_pages(struct ledger_column_file *f)
+uint32_t columns_spend(struct ledger_columns_file *c, uint64_t output, uint32_t spender)
 {
-	uint64_t len = f->row_n * f->row_bytes;
+	uint32_t *at = (void *)(c->col[LEDGER_COL_OUT_SPENDER].map + HEAD + output * 4);
+	uint32_t before = 0;
 
-	for (; (f->page_n + 1) * LEDGER_PAGE_BYTES <= len; f->page_n++)
-		f->page_sum += page_digest(f->id, f->page_n, f->map + HEAD, len);
+	if (!__atomic_compare_exchange_n(at, &before, htole32(spender), false, __ATOMIC_RELAXED,
+					 __ATOMIC_RELAXED))
+		return le32toh(before);
+	atomic_fetch_add(&c->spender_sum, ledger_spender_mix(output, spender));
+	return 0;
 }
 
 int columns_sync(struct ledger_columns_file *c, struct ledger_manifest *m, struct err *e)
@@ -286,75 +333,29 @@ int columns_sync(struct ledger_columns_file *c, struct ledger_manifest *m, struc
 
 		assert(f->row_n == ledger_column_rows(&m->counts, (enum ledger_column)id));
 		if (id == LEDGER_COL_OUT_SPENDER) {
-			sum16_store(m->sum16[id], f->spender_sum);
+			sum16_store(m->sum16[id], atomic_load(&c->spender_sum));
+			if (msync(f->map, f->map_len, MS_SYNC) < 0)
+				return column_fail(f, "cannot sync", e);
 		} else {
-			column_add_pages(f);
 			sum16_store(m->sum16[id],
-				    f->page_sum + pages_sum(id, f->page_n, f->map + HEAD,
-							    f->row_n * f->row_bytes));
+				    f->page_sum +
+					    (f->open_len ? page_digest(id, f->page_n, f->open_page,
+								       f->open_len, NULL, 0)
+							 : 0));
 		}
-		if (msync(f->map, f->map_len, MS_SYNC) < 0 || fsync(f->fd) < 0)
+		if (fsync(f->fd) < 0)
 			return column_fail(f, "cannot sync", e);
 	}
 	return 0;
 }
 
-int columns_trim(struct ledger_columns_file *c, struct err *e)
+void columns_drop_pages(const struct ledger_columns_file *c)
 {
-	for (uint32_t id = 1; id <= LEDGER_COLUMN_N; id++) {
-		struct ledger_column_file *f = &c->col[id];
-
-		if (f->map)
-			munmap(f->map, f->map_len);
-		f->map = NULL;
-		if (ftruncate(f->fd, (off_t)(HEAD + f->row_n * f->row_bytes)) < 0 ||
-		    fsync(f->fd) < 0)
-			return column_fail(f, "cannot cut", e);
-	}
-	return 0;
+	for (uint32_t id = 1; id <= LEDGER_COLUMN_N; id++)
+		(void)madvise(c->col[id].map, c->col[id].map_len, MADV_DONTNEED);
 }
 
 /* ---- cutting to a fork ---- */
-
-static uint64_t addresses_at(const struct ledger_view *v, const struct ledger_counts *cut)
-{
-	uint64_t n = v->counts.address_n;
-
-	for (; n > 1; n--) {
-		uint64_t first = ledger_load40(view_address(v, n - 1)->first_out40);
-
-		if (first < LEDGER_FOREIGN_BASE ? first < cut->output_n
-						: first - LEDGER_FOREIGN_BASE < cut->foreign_n)
-			break;
-	}
-	return n;
-}
-
-static uint64_t foreign_at(const struct ledger_view *v, uint64_t tx_n, uint64_t *ret_unknown)
-{
-	uint64_t n = v->counts.foreign_n;
-
-	*ret_unknown = v->counts.unknown_n;
-	for (; n > 0 && le32toh(view_foreign(v, n - 1)->spender_le) >= tx_n; n--)
-		*ret_unknown -= !(le32toh(view_foreign(v, n - 1)->flags_le) & LEDGER_FOREIGN_KNOWN);
-	return n;
-}
-
-/* The spender column's sum without the rows that go, and without the spends (and losses) by transactions that go. */
-static uint64_t spenders_at(const struct ledger_view *v, const struct ledger_counts *cut,
-			    uint64_t sum)
-{
-	const uint8_t *data = v->col[LEDGER_COL_OUT_SPENDER];
-
-	sum -= spenders_sum(data, cut->output_n, v->counts.output_n);
-	for (uint64_t o = 0; o < cut->output_n; o++) {
-		uint32_t s = view_u32(v, LEDGER_COL_OUT_SPENDER, o);
-
-		if (s >= cut->tx_n)
-			sum -= ledger_spender_mix(o, s);
-	}
-	return sum;
-}
 
 static void column_cut(const struct ledger_columns_file *c, uint32_t id,
 		       const struct ledger_manifest *m, struct ledger_manifest *cut)
@@ -369,28 +370,124 @@ static void column_cut(const struct ledger_columns_file *c, uint32_t id,
 					    pages_sum(id, page, f->map + HEAD, len));
 }
 
-int columns_cut(const struct ledger_columns_file *c, const struct ledger_manifest *m,
-		uint64_t block_n, struct ledger_manifest *ret_m, struct err *e)
-{
-	const struct ledger_view *v = &c->v;
-	struct ledger_manifest cut = {.kind = LEDGER_KIND_CHECKPOINT, .counts = m->counts};
-	struct ledger_counts *n = &cut.counts;
+/* Outputs that stay, with a spender that goes: what the removed inputs spend, and what removed coinbases made unreachable. */
+struct undo_spends {
+	const struct ledger_view *v;
+	const struct ledger_counts *cut;
+	uint64_t *outputs, n, cap;
+};
 
-	assert(block_n > 0 && block_n < m->counts.block_n);
+static int spend_add(struct undo_spends *u, uint64_t output)
+{
+	uint64_t *p;
+
+	if (output >= u->cut->output_n ||
+	    view_u32(u->v, LEDGER_COL_OUT_SPENDER, output) < u->cut->tx_n)
+		return 0;
+	if (u->n == u->cap) {
+		u->cap = u->cap ? u->cap * 2 : 1024;
+		p = reallocarray(u->outputs, u->cap, sizeof(*p));
+		if (!p)
+			return -ERR_NOMEM;
+		u->outputs = p;
+	}
+	u->outputs[u->n++] = output;
+	return 0;
+}
+
+static int lost_add(struct undo_spends *u, uint64_t block, columns_find_fn *find, void *arg)
+{
+	uint32_t coinbase = le32toh(view_block(u->v, block)->first_tx_le);
+	const uint8_t *txid32 = u->v->col[LEDGER_COL_TXID] + (uint64_t)coinbase * 32;
+	uint32_t earlier = coinbase < u->v->counts.tx_n ? find(arg, txid32, coinbase) : UINT32_MAX;
+	int r = 0;
+
+	if (earlier == UINT32_MAX)
+		return 0;
+	for (uint64_t o = view_first_out(u->v, earlier);
+	     r == 0 && o < view_first_out(u->v, (uint64_t)earlier + 1); o++)
+		r = spend_add(u, o);
+	return r;
+}
+
+static int spends_find(struct undo_spends *u, columns_find_fn *find, void *arg)
+{
+	const struct ledger_counts *all = &u->v->counts;
+	int r = 0;
+
+	for (uint64_t i = u->cut->input_n; r == 0 && i < all->input_n; i++)
+		r = spend_add(u, ledger_load40(u->v->col[LEDGER_COL_IN_OUTPUT] + i * 5));
+	for (uint64_t b = u->cut->block_n; r == 0 && b < all->block_n; b++)
+		r = lost_add(u, b, find, arg);
+	return r;
+}
+
+static uint64_t unknown_before(const struct ledger_view *v, uint64_t foreign_n)
+{
+	uint64_t n = v->counts.unknown_n;
+
+	for (uint64_t i = foreign_n; i < v->counts.foreign_n; i++)
+		n -= !(le32toh(view_foreign(v, i)->flags_le) & LEDGER_FOREIGN_KNOWN);
+	return n;
+}
+
+static int cut_counts(const struct ledger_view *v, uint64_t block_n, struct ledger_counts *n,
+		      struct err *e)
+{
+	struct ledger_rows at = ledger_rows_at(v, block_n);
+
 	n->block_n = block_n;
-	n->tx_n = le32toh(view_block(v, block_n)->first_tx_le);
-	if (n->tx_n >= m->counts.tx_n || n->tx_n < block_n)
+	n->tx_n = at.tx;
+	n->output_n = at.output;
+	n->input_n = view_first_in(v, at.tx);
+	n->foreign_n = at.foreign;
+	n->unknown_n = unknown_before(v, at.foreign);
+	n->address_n = at.address;
+	memcpy(n->tip32, view_block(v, block_n - 1)->hash32, 32);
+	if (n->tx_n >= v->counts.tx_n || n->tx_n < block_n)
 		return err_set(e, ERR_CORRUPT, "block",
 			       "columns/block: impossible first transaction");
-	n->output_n = view_first_out(v, n->tx_n);
-	n->input_n = view_first_in(v, n->tx_n);
-	n->foreign_n = foreign_at(v, n->tx_n, &n->unknown_n);
-	n->address_n = addresses_at(v, n);
-	memcpy(n->tip32, view_block(v, block_n - 1)->hash32, 32);
-	for (uint32_t id = 1; id <= LEDGER_COLUMN_N; id++)
-		column_cut(c, id, m, &cut);
-	sum16_store(cut.sum16[LEDGER_COL_OUT_SPENDER],
-		    spenders_at(v, n, sum16_u64(m->sum16[LEDGER_COL_OUT_SPENDER])));
-	*ret_m = cut;
 	return 0;
+}
+
+int columns_cut(const struct ledger_columns_file *c, const struct ledger_manifest *m,
+		uint64_t block_n, columns_find_fn *find, void *arg, struct ledger_manifest *ret_m,
+		uint64_t **spends, uint64_t *spends_n, struct err *e)
+{
+	const struct ledger_view *v = &c->v;
+	struct ledger_manifest cut = *m;
+	struct undo_spends u = {.v = v, .cut = &cut.counts};
+	uint64_t sum = sum16_u64(m->sum16[LEDGER_COL_OUT_SPENDER]);
+	int r;
+
+	assert(block_n > 0 && block_n < m->counts.block_n);
+	cut.kind = LEDGER_KIND_CHECKPOINT;
+	r = cut_counts(v, block_n, &cut.counts, e);
+	if (r == 0 && spends_find(&u, find, arg) < 0)
+		r = err_set(e, ERR_NOMEM, NULL, NULL);
+	if (r < 0) {
+		free(u.outputs);
+		return r;
+	}
+	for (uint32_t id = 1; id <= LEDGER_COLUMN_N; id++)
+		if (id != LEDGER_COL_OUT_SPENDER)
+			column_cut(c, id, m, &cut);
+	sum -= spenders_sum(v->col[LEDGER_COL_OUT_SPENDER], cut.counts.output_n,
+			    v->counts.output_n);
+	for (uint64_t i = 0; i < u.n; i++)
+		sum -= ledger_spender_mix(u.outputs[i],
+					  view_u32(v, LEDGER_COL_OUT_SPENDER, u.outputs[i]));
+	sum16_store(cut.sum16[LEDGER_COL_OUT_SPENDER], sum);
+	*ret_m = cut;
+	*spends = u.outputs;
+	*spends_n = u.n;
+	return 0;
+}
+
+void columns_unspend(struct ledger_columns_file *c, const uint64_t *outputs, uint64_t n)
+{
+	uint8_t *p = c->col[LEDGER_COL_OUT_SPENDER].map + HEAD;
+
+	for (uint64_t i = 0; i < n; i++)
+		memset(p + outputs[i] * 4, 0, 4);
 }

@@ -10,15 +10,19 @@
 
 #define LEDGER_MAGIC "LUGLEDGR"
 enum {
-	LEDGER_VERSION = 1,
+	LEDGER_VERSION = 2,
 	LEDGER_BYTE_ORDER = 0x01020304,
 	LEDGER_ALIGN = 64,
 	LEDGER_PAGE_BYTES = 262144,  /* what one page digest covers */
 	LEDGER_GROUP_TX = 64,	     /* transactions that share one base */
 	LEDGER_TX_ROWS_MAX = 262143, /* outputs, and inputs, of one transaction: 64 * this < 2^24 */
 	LEDGER_COLUMN_N = 13,
-	LEDGER_CHUNK_N = 8,
+	LEDGER_CHUNK_N = 9,
 	LEDGER_BUCKET_ROWS = 8, /* index entries aimed at for one directory slot */
+	LEDGER_PRINT_BITS =
+		56, /* of a fingerprint; an entry holds those that its place does not tell */
+	LEDGER_SEGMENT_BASE = 4, /* of the number system that says which segments a ledger has */
+	LEDGER_SEGMENTS_MAX = 64,
 };
 
 enum ledger_kind {
@@ -52,8 +56,9 @@ enum ledger_chunk {
 	LEDGER_CHUNK_ADDRESS_ENTRY = 104,
 	LEDGER_CHUNK_BLOCK_DIR = 105,
 	LEDGER_CHUNK_BLOCK_ENTRY = 106,
-	LEDGER_CHUNK_CSR_START = 107,
-	LEDGER_CHUNK_CSR_OUTPUT = 108,
+	LEDGER_CHUNK_LIST_OLD = 107,
+	LEDGER_CHUNK_LIST_START = 108,
+	LEDGER_CHUNK_LIST_OUTPUT = 109,
 };
 
 enum { LEDGER_FLAG_PARTIAL = 1, LEDGER_FOREIGN_KNOWN = 1 };
@@ -122,15 +127,12 @@ struct ledger_manifest_head {
 	uint64_t address_n_le;
 	uint64_t foreign_n_le;
 	uint64_t unknown_n_le;
-	uint64_t index_len_le;
-	uint8_t index_sha256[32];
 	uint32_t column_n_le;
-	uint32_t zero_le;
+	uint32_t segment_n_le;
 };
-static_assert(sizeof(struct ledger_manifest_head) == 176, "manifest");
+static_assert(sizeof(struct ledger_manifest_head) == 136, "manifest");
 static_assert(offsetof(struct ledger_manifest_head, block_n_le) == 72, "manifest");
-static_assert(offsetof(struct ledger_manifest_head, index_sha256) == 136, "manifest");
-static_assert(offsetof(struct ledger_manifest_head, column_n_le) == 168, "manifest");
+static_assert(offsetof(struct ledger_manifest_head, column_n_le) == 128, "manifest");
 
 struct ledger_manifest_column {
 	uint32_t id_le;
@@ -151,11 +153,29 @@ struct ledger_chunk_row {
 };
 static_assert(sizeof(struct ledger_chunk_row) == 24, "chunk table");
 
-struct ledger_index_entry {
-	uint32_t tag_le;
-	uint32_t row_le;
+struct ledger_manifest_segment {
+	uint64_t block_from_le, block_to_le;
+	uint64_t len_le;
+	uint8_t sha256[32];
+	uint64_t zero_le;
 };
-static_assert(sizeof(struct ledger_index_entry) == 8, "index entry");
+static_assert(sizeof(struct ledger_manifest_segment) == 64, "manifest segment");
+static_assert(offsetof(struct ledger_manifest_segment, sha256) == 24, "manifest segment");
+
+struct ledger_segment_rows {
+	uint64_t block_le, tx_le, output_le, address_le, foreign_le;
+};
+struct ledger_segment_head {
+	struct ledger_header header;
+	struct ledger_segment_rows from, to;
+	uint32_t chunk_n_le;
+	uint32_t zero_le;
+	struct ledger_chunk_row chunk[LEDGER_CHUNK_N];
+};
+static_assert(offsetof(struct ledger_segment_head, to) == 104, "segment");
+static_assert(offsetof(struct ledger_segment_head, chunk_n_le) == 144, "segment");
+static_assert(offsetof(struct ledger_segment_head, chunk) == 152, "segment");
+static_assert(sizeof(struct ledger_segment_head) == 152 + 24 * LEDGER_CHUNK_N, "segment");
 
 /* u24 and u40 at a place without alignment. */
 static inline uint32_t ledger_load24(const uint8_t *p)

@@ -4,10 +4,9 @@
 #define LEDGER_LEDGER_INT_H
 #include "base/buf.h"
 #include "base/err.h"
+#include "chain/network.h"
 #include "ledger/format.h"
 #include "ledger/ledger.h"
-
-struct network; /* chain/network.h */
 
 /* What a manifest or checkpoint says, decoded and checked against itself. */
 struct ledger_counts {
@@ -15,18 +14,28 @@ struct ledger_counts {
 	uint32_t chain, first_height, flags;
 	uint8_t tip32[32];
 };
+/* The rows before some block: a point in the chain. */
+struct ledger_rows {
+	uint64_t block, tx, output, address, foreign;
+};
+/* An index segment as the manifest names it: blocks, file. */
+struct ledger_segment_ref {
+	uint64_t block_from, block_to, len;
+	uint8_t sha256[32];
+};
 struct ledger_manifest {
 	enum ledger_kind kind; /* manifest or checkpoint */
 	struct ledger_counts counts;
 	uint8_t sum16[LEDGER_COLUMN_N + 1][16]; /* by column id; [0] unused */
-	uint64_t index_len;
-	uint8_t index_sha256[32];
+	uint32_t segment_n;
+	struct ledger_segment_ref segment[LEDGER_SEGMENTS_MAX]; /* in chain order */
 };
 enum {
-	LEDGER_MANIFEST_LEN = sizeof(struct ledger_manifest_head) +
-			      LEDGER_COLUMN_N * sizeof(struct ledger_manifest_column) + 32,
+	LEDGER_MANIFEST_LEN_MAX = sizeof(struct ledger_manifest_head) +
+				  LEDGER_COLUMN_N * sizeof(struct ledger_manifest_column) +
+				  LEDGER_SEGMENTS_MAX * sizeof(struct ledger_manifest_segment) + 32,
 	LEDGER_PATH_MAX = 4096,
-	LEDGER_INDEX_NAME_MAX = 48,
+	LEDGER_SEGMENT_NAME_MAX = 64,
 };
 
 /* The column table: file name under columns/, bytes of a row. Index 0 is unused. */
@@ -47,9 +56,10 @@ void ledger_header_put(struct ledger_header *h, uint32_t chain, enum ledger_kind
 int ledger_header_check(const void *p, size_t len, uint32_t chain, enum ledger_kind kind,
 			uint32_t id, const char *name, struct err *e) WARN_UNUSED;
 
-/** ledger_manifest_encode - the bytes, with their hash behind */
-void ledger_manifest_encode(const struct ledger_manifest *m,
-			    uint8_t out[static LEDGER_MANIFEST_LEN]);
+/** ledger_manifest_encode - the bytes, with their hash behind
+ * Returns: their length */
+size_t ledger_manifest_encode(const struct ledger_manifest *m,
+			      uint8_t out[static LEDGER_MANIFEST_LEN_MAX]);
 /** ledger_manifest_decode - the reverse; every count is checked against its limit
  * Returns: 0; -ERR_CORRUPT; -ERR_VERSION */
 int ledger_manifest_decode(const uint8_t *p, size_t len, enum ledger_kind kind, const char *name,
@@ -58,8 +68,6 @@ int ledger_manifest_decode(const uint8_t *p, size_t len, enum ledger_kind kind, 
  * Returns: 0; -ERR_NOENT, with nothing in e; -ERR_CORRUPT; -ERR_VERSION; -ERR_IO ... */
 int ledger_manifest_load(const char *dir, enum ledger_kind kind, struct ledger_manifest *ret_m,
 			 struct err *e) WARN_UNUSED;
-/** ledger_index_name - the index file that belongs to a manifest */
-void ledger_index_name(const struct ledger_counts *c, char out[static LEDGER_INDEX_NAME_MAX]);
 /** ledger_chain_id - what stands for a network in file headers; ledger_chain_network - the reverse, NULL if unknown */
 uint32_t ledger_chain_id(const struct network *n);
 const struct network *ledger_chain_network(uint32_t chain);
@@ -130,10 +138,16 @@ struct ledger_map {
 	const uint8_t *p;
 	size_t len;
 };
-/* An index chunk, inside the mapped index file. */
+/* An index chunk, inside the mapped segment. */
 struct ledger_chunk_view {
 	const uint8_t *p;
 	uint64_t row_n;
+};
+/* An index segment, checked against the columns' counts. */
+struct ledger_segment {
+	struct ledger_map map; /* the whole file */
+	struct ledger_rows from, to;
+	struct ledger_chunk_view chunk[LEDGER_CHUNK_N]; /* by chunk id - LEDGER_CHUNK_TXID_DIR */
 };
 
 struct ledger {
@@ -144,38 +158,26 @@ struct ledger {
 	uint8_t key16[16];
 	int lock_fd; /* shared flock for as long as the columns are mapped */
 	struct ledger_map column[LEDGER_COLUMN_N + 1];
-	struct ledger_map index;
-	struct ledger_chunk_view chunk[LEDGER_CHUNK_N]; /* by chunk id - LEDGER_CHUNK_TXID_DIR */
+	struct ledger_segment segment[LEDGER_SEGMENTS_MAX]; /* manifest.segment_n of them */
 	struct ledger_manifest manifest;
 };
 enum { LEDGER_STRUCT_MAGIC = 0x4c454447 };
-
-static inline const struct ledger_chunk_view *ledger_chunk(const struct ledger *l,
-							   enum ledger_chunk id)
-{
-	return &l->chunk[id - LEDGER_CHUNK_TXID_DIR];
-}
-
-/** ledger_index_bits - k of the directory for n rows: 2^k * LEDGER_BUCKET_ROWS >= n */
-uint32_t ledger_index_bits(uint64_t n);
-
-/* The rows of a fingerprint, one after another: rows whose fingerprint has the same low half and bucket. */
-struct ledger_probe {
-	const struct ledger_chunk_view *entries;
-	uint64_t at, end;
-	uint32_t tag;
-	uint64_t row_limit;
-};
-/** ledger_probe_init - look for a fingerprint in a directory and its entries; rows at or above row_limit are passed over */
-void ledger_probe_init(const struct ledger *l, enum ledger_chunk dir, enum ledger_chunk entries,
-		       uint64_t fingerprint, uint64_t row_limit, struct ledger_probe *p);
-/** ledger_probe_next - the next candidate row, ascending; false at the end */
-bool ledger_probe_next(struct ledger_probe *p, uint32_t *ret_row);
 
 /** ledger_fingerprint - of 32 bytes; ledger_fingerprint_address - of an identity */
 uint64_t ledger_fingerprint(const uint8_t key16[static 16], const uint8_t p32[static 32]);
 uint64_t ledger_fingerprint_address(const uint8_t key16[static 16], uint8_t type,
 				    const uint8_t *payload, size_t payload_len);
+
+/** ledger_map_file - map DIR/name read-only
+ * In:      need     bytes to map; exact: the file must have just these
+ * Returns: 0; -ERR_NOENT and other errnos; -ERR_CORRUPT the file is shorter, or longer when exact */
+int ledger_map_file(const char *dir, const char *name, uint64_t need, bool exact,
+		    struct ledger_map *ret_map, struct err *e) WARN_UNUSED;
+void ledger_unmap(struct ledger_map *m);
+/** ledger_rows_at - the rows before a block (block <= block_n): a few binary searches */
+struct ledger_rows ledger_rows_at(const struct ledger_view *v, uint64_t block);
+/** ledger_identity - whom an output script pays, as the address column has it: without the token prefix of Bitcoin Cash */
+void ledger_identity(enum net net, const uint8_t *script, size_t len, struct address *ret);
 
 /** ledger_block_of_tx - row of the block that holds a transaction (tx < tx_n) */
 uint64_t ledger_block_of_tx(const struct ledger_view *v, uint32_t txnum);

@@ -100,8 +100,24 @@ int ledger_header_check(const void *p, size_t len, uint32_t chain, enum ledger_k
 	return 0;
 }
 
-void ledger_manifest_encode(const struct ledger_manifest *m,
-			    uint8_t out[static LEDGER_MANIFEST_LEN])
+static uint8_t *segments_encode(const struct ledger_manifest *m, uint8_t *p)
+{
+	for (uint32_t i = 0; i < m->segment_n; i++, p += sizeof(struct ledger_manifest_segment)) {
+		const struct ledger_segment_ref *ref = &m->segment[i];
+		struct ledger_manifest_segment row = {
+			.block_from_le = htole64(ref->block_from),
+			.block_to_le = htole64(ref->block_to),
+			.len_le = htole64(ref->len),
+		};
+
+		memcpy(row.sha256, ref->sha256, sizeof(row.sha256));
+		memcpy(p, &row, sizeof(row));
+	}
+	return p;
+}
+
+size_t ledger_manifest_encode(const struct ledger_manifest *m,
+			      uint8_t out[static LEDGER_MANIFEST_LEN_MAX])
 {
 	const struct ledger_counts *c = &m->counts;
 	struct ledger_manifest_head h = {
@@ -114,13 +130,12 @@ void ledger_manifest_encode(const struct ledger_manifest *m,
 		.address_n_le = htole64(c->address_n),
 		.foreign_n_le = htole64(c->foreign_n),
 		.unknown_n_le = htole64(c->unknown_n),
-		.index_len_le = htole64(m->index_len),
 		.column_n_le = htole32(LEDGER_COLUMN_N),
+		.segment_n_le = htole32(m->segment_n),
 	};
 	uint8_t *p = out + sizeof(h);
 
 	ledger_header_put(&h.header, c->chain, m->kind, 0, 0, c->tip32);
-	memcpy(h.index_sha256, m->index_sha256, sizeof(h.index_sha256));
 	memcpy(out, &h, sizeof(h));
 	for (uint32_t id = 1; id <= LEDGER_COLUMN_N;
 	     id++, p += sizeof(struct ledger_manifest_column)) {
@@ -133,7 +148,9 @@ void ledger_manifest_encode(const struct ledger_manifest *m,
 		memcpy(col.sum16, m->sum16[id], sizeof(col.sum16));
 		memcpy(p, &col, sizeof(col));
 	}
-	sha256(out, LEDGER_MANIFEST_LEN - 32, p);
+	p = segments_encode(m, p);
+	sha256(out, (size_t)(p - out), p);
+	return (size_t)(p - out) + 32;
 }
 
 static bool counts_valid(const struct ledger_counts *c)
@@ -161,8 +178,7 @@ static void head_decode(const struct ledger_manifest_head *h, struct ledger_mani
 		.flags = le32toh(h->flags_le),
 	};
 	memcpy(m->counts.tip32, h->header.tip32, 32);
-	m->index_len = le64toh(h->index_len_le);
-	memcpy(m->index_sha256, h->index_sha256, 32);
+	m->segment_n = le32toh(h->segment_n_le);
 }
 
 static int columns_decode(const uint8_t *p, const char *name, struct ledger_manifest *m,
@@ -184,6 +200,48 @@ static int columns_decode(const uint8_t *p, const char *name, struct ledger_mani
 	return 0;
 }
 
+/* They cover all blocks, in order, each once. */
+static int segments_decode(const uint8_t *p, const char *name, struct ledger_manifest *m,
+			   struct err *e)
+{
+	uint64_t next = 0;
+
+	for (uint32_t i = 0; i < m->segment_n; i++, p += sizeof(struct ledger_manifest_segment)) {
+		struct ledger_manifest_segment row;
+		struct ledger_segment_ref *ref = &m->segment[i];
+
+		memcpy(&row, p, sizeof(row));
+		*ref = (struct ledger_segment_ref){le64toh(row.block_from_le),
+						   le64toh(row.block_to_le),
+						   le64toh(row.len_le),
+						   {0}};
+		memcpy(ref->sha256, row.sha256, sizeof(ref->sha256));
+		if (ref->block_from != next || ref->block_to <= next)
+			return err_set(e, ERR_CORRUPT, name,
+				       "%s: index segments do not follow each other", name);
+		next = ref->block_to;
+	}
+	if (next != m->counts.block_n)
+		return err_set(e, ERR_CORRUPT, name, "%s: index segments do not cover all blocks",
+			       name);
+	return 0;
+}
+
+/* Length of a manifest by its own head; 0 when it is too short or says what cannot be. */
+static size_t manifest_len(const uint8_t *p, size_t len)
+{
+	struct ledger_manifest_head h;
+
+	if (len < sizeof(h))
+		return 0;
+	memcpy(&h, p, sizeof(h));
+	if (le32toh(h.column_n_le) != LEDGER_COLUMN_N ||
+	    le32toh(h.segment_n_le) > LEDGER_SEGMENTS_MAX)
+		return 0;
+	return sizeof(h) + LEDGER_COLUMN_N * sizeof(struct ledger_manifest_column) +
+	       le32toh(h.segment_n_le) * sizeof(struct ledger_manifest_segment) + 32;
+}
+
 int ledger_manifest_decode(const uint8_t *p, size_t len, enum ledger_kind kind, const char *name,
 			   struct ledger_manifest *ret_m, struct err *e)
 {
@@ -195,17 +253,20 @@ int ledger_manifest_decode(const uint8_t *p, size_t len, enum ledger_kind kind, 
 	r = ledger_header_check(p, len, 0, kind, 0, name, e);
 	if (r < 0)
 		return r;
-	if (len != LEDGER_MANIFEST_LEN)
-		return err_set(e, ERR_CORRUPT, name, "%s: %zu bytes instead of %d", name, len,
-			       (int)LEDGER_MANIFEST_LEN);
+	if (len != manifest_len(p, len))
+		return err_set(e, ERR_CORRUPT, name, "%s: %zu bytes are not its length", name, len);
 	sha256(p, len - 32, hash);
 	if (memcmp(hash, p + len - 32, 32) != 0)
 		return err_set(e, ERR_CORRUPT, name, "%s: its checksum is wrong", name);
 	memcpy(&h, p, sizeof(h));
 	head_decode(&h, &m);
-	if (!counts_valid(&m.counts) || le32toh(h.column_n_le) != LEDGER_COLUMN_N)
+	if (!counts_valid(&m.counts))
 		return err_set(e, ERR_CORRUPT, name, "%s: impossible counts", name);
-	r = columns_decode(p + sizeof(h), name, &m, e);
+	p += sizeof(h);
+	r = columns_decode(p, name, &m, e);
+	if (r == 0)
+		r = segments_decode(p + LEDGER_COLUMN_N * sizeof(struct ledger_manifest_column),
+				    name, &m, e);
 	if (r < 0)
 		return r;
 	*ret_m = m;
@@ -239,13 +300,4 @@ int ledger_manifest_load(const char *dir, enum ledger_kind kind, struct ledger_m
 	if (r < 0)
 		return r;
 	return ledger_manifest_decode(b.p, b.len, kind, name, ret_m, e);
-}
-
-void ledger_index_name(const struct ledger_counts *c, char out[static LEDGER_INDEX_NAME_MAX])
-{
-	uint64_t height = c->first_height + c->block_n - (c->block_n > 0);
-
-	snprintf(out, LEDGER_INDEX_NAME_MAX, "index-%" PRIu64 "-%02x%02x%02x%02x%02x%02x%02x%02x",
-		 height, c->tip32[31], c->tip32[30], c->tip32[29], c->tip32[28], c->tip32[27],
-		 c->tip32[26], c->tip32[25], c->tip32[24]);
 }

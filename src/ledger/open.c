@@ -1,24 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Opening a ledger: lock, manifest, key, columns, index; every length is checked against the manifest's counts.
+ * Opening a ledger: lock, manifest, key, columns, index segments; every length is checked against the manifest's counts.
  *
  * The shared lock comes first and is held until close, so that no reorganisation can cut a file that is mapped here. An
- * import that only appends may replace the manifest and remove the old index between two of these steps; then the
- * index of the manifest just read is missing, and reading starts again with the new manifest. */
+ * import that only appends may replace the manifest and remove old segments between two of these steps; then a
+ * segment of the manifest just read is missing, and reading starts again with the new manifest. */
 #include "base/file.h"
 #include "chain/network.h"
-#include "ledger/ledger-int.h"
+#include "ledger/segment.h"
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-enum {
-	OPEN_TRIES = 3,
-	INDEX_TABLE_LEN = 8 + LEDGER_CHUNK_N * (int)sizeof(struct ledger_chunk_row)
-};
+enum { OPEN_TRIES = 3 };
 
-static int map_file(const char *dir, const char *name, uint64_t need, bool exact,
+int ledger_map_file(const char *dir, const char *name, uint64_t need, bool exact,
 		    struct ledger_map *ret_map, struct err *e)
 {
 	char path[LEDGER_PATH_MAX];
@@ -33,7 +30,7 @@ static int map_file(const char *dir, const char *name, uint64_t need, bool exact
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_set(e, err_errno(errno), name, "%s: %s", path, strerror(errno));
-	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size < need ||
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size < need || need == 0 ||
 	    (exact && (uint64_t)st.st_size != need))
 		return err_set(e, ERR_CORRUPT, name,
 			       "%s: %" PRId64 " bytes where %" PRIu64 " belong", path,
@@ -43,6 +40,13 @@ static int map_file(const char *dir, const char *name, uint64_t need, bool exact
 		return err_set(e, err_errno(errno), name, "%s: %s", path, strerror(errno));
 	*ret_map = (struct ledger_map){p, need};
 	return 0;
+}
+
+void ledger_unmap(struct ledger_map *m)
+{
+	if (m->p)
+		munmap((void *)m->p, m->len);
+	*m = (struct ledger_map){0};
 }
 
 static int lock_shared(const char *dir, int *ret_fd, struct err *e)
@@ -95,8 +99,9 @@ static int map_columns(const char *dir, struct ledger *l, struct err *e)
 		int r;
 
 		snprintf(name, sizeof(name), "columns/%s", spec->name);
-		r = map_file(dir, name, sizeof(struct ledger_header) + rows * spec->row_bytes,
-			     false, &l->column[id], e);
+		r = ledger_map_file(dir, name,
+				    sizeof(struct ledger_header) + rows * spec->row_bytes, false,
+				    &l->column[id], e);
 		if (r < 0)
 			return r;
 		r = ledger_header_check(l->column[id].p, l->column[id].len, l->v.counts.chain,
@@ -108,101 +113,29 @@ static int map_columns(const char *dir, struct ledger *l, struct err *e)
 	return 0;
 }
 
-uint32_t ledger_index_bits(uint64_t n)
+static int segments_open(const char *dir, struct ledger *l, struct err *e)
 {
-	uint32_t k = 0;
+	struct ledger_rows last = {.address = 1};
+	int r = 0;
 
-	while (((uint64_t)LEDGER_BUCKET_ROWS << k) < n)
-		k++;
-	return k;
-}
+	for (uint32_t i = 0; r == 0 && i < l->manifest.segment_n; i++) {
+		const struct ledger_segment *s = &l->segment[i];
 
-/* The size and number of rows that a chunk must have; UINT64_MAX where only the index knows (the CSR's outputs). */
-static uint64_t chunk_rows(const struct ledger_counts *c, enum ledger_chunk id,
-			   uint32_t *ret_row_bytes)
-{
-	*ret_row_bytes = 8;
-	switch (id) {
-	case LEDGER_CHUNK_TXID_ENTRY:
-		return c->tx_n;
-	case LEDGER_CHUNK_ADDRESS_ENTRY:
-		return c->address_n - 1;
-	case LEDGER_CHUNK_BLOCK_ENTRY:
-		return c->block_n;
-	case LEDGER_CHUNK_TXID_DIR:
-		*ret_row_bytes = 4;
-		return (UINT64_C(1) << ledger_index_bits(c->tx_n)) + 1;
-	case LEDGER_CHUNK_ADDRESS_DIR:
-		*ret_row_bytes = 4;
-		return (UINT64_C(1) << ledger_index_bits(c->address_n - 1)) + 1;
-	case LEDGER_CHUNK_BLOCK_DIR:
-		*ret_row_bytes = 4;
-		return (UINT64_C(1) << ledger_index_bits(c->block_n)) + 1;
-	case LEDGER_CHUNK_CSR_START:
-		*ret_row_bytes = 5;
-		return c->address_n + 1;
-	case LEDGER_CHUNK_CSR_OUTPUT:
-		*ret_row_bytes = 5;
-		return UINT64_MAX;
+		r = segment_open(dir, &l->v, &l->manifest.segment[i], &l->segment[i], e);
+		if (r == 0 && memcmp(&s->from, &last, sizeof(last)) != 0)
+			r = err_set(e, ERR_CORRUPT, "index", "segment %u does not follow the last",
+				    i);
+		last = s->to;
 	}
-	return 0;
-}
-
-static int chunk_open(struct ledger *l, uint32_t i, uint64_t *pos, const char *name, struct err *e)
-{
-	const uint8_t *table = l->index.p + sizeof(struct ledger_header) + 8;
-	struct ledger_chunk_row row;
-	uint32_t row_bytes;
-	uint64_t rows, want;
-
-	memcpy(&row, table + i * sizeof(row), sizeof(row));
-	want = chunk_rows(&l->v.counts, (enum ledger_chunk)(LEDGER_CHUNK_TXID_DIR + i), &row_bytes);
-	rows = le64toh(row.row_n_le);
-	if (want == UINT64_MAX && rows <= l->v.counts.output_n + l->v.counts.foreign_n)
-		want = rows;
-	*pos = (*pos + LEDGER_ALIGN - 1) / LEDGER_ALIGN * LEDGER_ALIGN;
-	if (le32toh(row.id_le) != LEDGER_CHUNK_TXID_DIR + i ||
-	    le32toh(row.row_bytes_le) != row_bytes || rows != want || le64toh(row.off_le) != *pos ||
-	    *pos + rows * row_bytes > l->index.len - 32)
-		return err_set(e, ERR_CORRUPT, "index",
-			       "%s: chunk %" PRIu32 " disagrees with the counts", name, i);
-	l->chunk[i] = (struct ledger_chunk_view){l->index.p + *pos, rows};
-	*pos += rows * row_bytes;
-	return 0;
-}
-
-static int index_open(const char *dir, struct ledger *l, struct err *e)
-{
-	char name[LEDGER_INDEX_NAME_MAX];
-	uint64_t pos = sizeof(struct ledger_header) + INDEX_TABLE_LEN;
-	int r;
-
-	ledger_index_name(&l->v.counts, name);
-	if (l->manifest.index_len < pos + 32)
-		return err_set(e, ERR_CORRUPT, "index", "%s: too short", name);
-	r = map_file(dir, name, l->manifest.index_len, true, &l->index, e);
-	if (r < 0)
-		return r;
-	r = ledger_header_check(l->index.p, l->index.len, l->v.counts.chain, LEDGER_KIND_INDEX, 0,
-				name, e);
-	for (uint32_t i = 0; r == 0 && i < LEDGER_CHUNK_N; i++)
-		r = chunk_open(l, i, &pos, name, e);
-	if (r < 0)
-		return r;
-	if (pos + 32 != l->index.len)
-		return err_set(e, ERR_CORRUPT, "index", "%s: bytes behind its last chunk", name);
-	return 0;
+	return r;
 }
 
 static void unmap_all(struct ledger *l)
 {
 	for (uint32_t id = 0; id <= LEDGER_COLUMN_N; id++)
-		if (l->column[id].p)
-			munmap((void *)l->column[id].p, l->column[id].len);
-	if (l->index.p)
-		munmap((void *)l->index.p, l->index.len);
-	memset(l->column, 0, sizeof(l->column));
-	memset(&l->index, 0, sizeof(l->index));
+		ledger_unmap(&l->column[id]);
+	for (uint32_t i = 0; i < LEDGER_SEGMENTS_MAX; i++)
+		ledger_unmap(&l->segment[i].map);
 }
 
 static void info_fill(struct ledger *l)
@@ -222,11 +155,12 @@ static void info_fill(struct ledger *l)
 		.address_n = c->address_n,
 		.foreign_n = c->foreign_n,
 		.unknown_n = c->unknown_n,
-		.disk_bytes = l->index.len,
 	};
 	memcpy(i->tip32, c->tip32, 32);
 	for (uint32_t id = 1; id <= LEDGER_COLUMN_N; id++)
 		i->disk_bytes += l->column[id].len;
+	for (uint32_t k = 0; k < l->manifest.segment_n; k++)
+		i->disk_bytes += l->segment[k].map.len;
 }
 
 static int open_snapshot(const char *dir, struct ledger *l, struct err *e)
@@ -249,7 +183,7 @@ static int open_snapshot(const char *dir, struct ledger *l, struct err *e)
 		return err_set(e, ERR_NETWORK, "manifest",
 			       "%s: chain %08" PRIx32 " is not known here", dir, m.counts.chain);
 	r = map_columns(dir, l, e);
-	return r < 0 ? r : index_open(dir, l, e);
+	return r < 0 ? r : segments_open(dir, l, e);
 }
 
 int ledger_open(const char *dir, struct ledger **ret_l, struct err *e)

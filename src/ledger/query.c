@@ -5,7 +5,7 @@
  * unspent (an import that runs meanwhile wrote it); an id out of range is "nothing" on the fast paths and -ERR_CORRUPT
  * on those that can say so. */
 #include "crypto/crypto.h"
-#include "ledger/ledger-int.h"
+#include "ledger/segment.h"
 
 uint64_t ledger_fingerprint(const uint8_t key16[static 16], const uint8_t p32[static 32])
 {
@@ -20,53 +20,6 @@ uint64_t ledger_fingerprint_address(const uint8_t key16[static 16], uint8_t type
 	assert(payload_len <= 32);
 	memcpy(b + 1, payload, payload_len);
 	return siphash24(key16, b, 1 + payload_len);
-}
-
-static uint32_t chunk_u32(const struct ledger_chunk_view *c, uint64_t row)
-{
-	uint32_t x;
-
-	memcpy(&x, c->p + row * 4, 4);
-	return le32toh(x);
-}
-
-static struct ledger_index_entry chunk_entry(const struct ledger_chunk_view *c, uint64_t row)
-{
-	struct ledger_index_entry x;
-
-	memcpy(&x, c->p + row * sizeof(x), sizeof(x));
-	return (struct ledger_index_entry){le32toh(x.tag_le), le32toh(x.row_le)};
-}
-
-void ledger_probe_init(const struct ledger *l, enum ledger_chunk dir, enum ledger_chunk entries,
-		       uint64_t fingerprint, uint64_t row_limit, struct ledger_probe *p)
-{
-	const struct ledger_chunk_view *d = ledger_chunk(l, dir);
-	uint32_t k = ledger_index_bits(ledger_chunk(l, entries)->row_n);
-	uint64_t bucket = k ? fingerprint >> (64 - k) : 0;
-
-	*p = (struct ledger_probe){
-		.entries = ledger_chunk(l, entries),
-		.at = chunk_u32(d, bucket),
-		.end = chunk_u32(d, bucket + 1),
-		.tag = (uint32_t)fingerprint,
-		.row_limit = row_limit,
-	};
-	if (p->end > p->entries->row_n)
-		p->end = p->entries->row_n;
-}
-
-bool ledger_probe_next(struct ledger_probe *p, uint32_t *ret_row)
-{
-	while (p->at < p->end) {
-		struct ledger_index_entry x = chunk_entry(p->entries, p->at++);
-
-		if (x.tag_le == p->tag && x.row_le < p->row_limit) {
-			*ret_row = x.row_le;
-			return true;
-		}
-	}
-	return false;
 }
 
 uint64_t ledger_block_of_tx(const struct ledger_view *v, uint32_t txnum)
@@ -110,6 +63,53 @@ uint32_t ledger_tx_of_output(const struct ledger_view *v, uint64_t output)
 	return (uint32_t)low;
 }
 
+/* Addresses whose first output stands before a point; ids are given in that order, foreign ones after their block's own. */
+static uint64_t addresses_at(const struct ledger_view *v, uint64_t output, uint64_t foreign)
+{
+	uint64_t low = 1, high = v->counts.address_n;
+
+	while (low < high) {
+		uint64_t mid = low + (high - low) / 2;
+		uint64_t first = ledger_load40(view_address(v, mid)->first_out40);
+
+		if (first < LEDGER_FOREIGN_BASE ? first < output
+						: first - LEDGER_FOREIGN_BASE < foreign)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static uint64_t foreign_at(const struct ledger_view *v, uint64_t tx)
+{
+	uint64_t low = 0, high = v->counts.foreign_n;
+
+	while (low < high) {
+		uint64_t mid = low + (high - low) / 2;
+
+		if (le32toh(view_foreign(v, mid)->spender_le) < tx)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+struct ledger_rows ledger_rows_at(const struct ledger_view *v, uint64_t block)
+{
+	struct ledger_rows r = {.block = block, .tx = v->counts.tx_n};
+
+	if (block < v->counts.block_n)
+		r.tx = le32toh(view_block(v, block)->first_tx_le);
+	if (r.tx > v->counts.tx_n)
+		r.tx = v->counts.tx_n;
+	r.output = view_first_out(v, r.tx);
+	r.foreign = foreign_at(v, r.tx);
+	r.address = addresses_at(v, r.output, r.foreign);
+	return r;
+}
+
 static int block_fill(const struct ledger *l, uint64_t row, struct ledger_block *ret_b)
 {
 	const struct ledger_counts *c = &l->v.counts;
@@ -149,10 +149,10 @@ int ledger_block_find(const struct ledger *l, const uint8_t hash32[static 32],
 		      struct ledger_block *ret_b)
 {
 	struct ledger_probe p;
-	uint32_t row;
+	uint64_t row;
 
-	ledger_probe_init(l, LEDGER_CHUNK_BLOCK_DIR, LEDGER_CHUNK_BLOCK_ENTRY,
-			  ledger_fingerprint(l->key16, hash32), l->v.counts.block_n, &p);
+	ledger_probe_init(l->segment, l->manifest.segment_n, LEDGER_TABLE_BLOCK,
+			  ledger_fingerprint(l->key16, hash32), &p);
 	while (ledger_probe_next(&p, &row))
 		if (memcmp(view_block(&l->v, row)->hash32, hash32, 32) == 0)
 			return block_fill(l, row, ret_b);
@@ -162,20 +162,20 @@ int ledger_block_find(const struct ledger *l, const uint8_t hash32[static 32],
 int ledger_tx_find(const struct ledger *l, const uint8_t txid32[static 32], uint32_t *ret_txnum)
 {
 	struct ledger_probe p;
-	uint32_t row, best = 0;
+	uint64_t row, best = 0;
 	bool found = false;
 
-	ledger_probe_init(l, LEDGER_CHUNK_TXID_DIR, LEDGER_CHUNK_TXID_ENTRY,
-			  ledger_fingerprint(l->key16, txid32), l->v.counts.tx_n, &p);
+	ledger_probe_init(l->segment, l->manifest.segment_n, LEDGER_TABLE_TX,
+			  ledger_fingerprint(l->key16, txid32), &p);
 	while (ledger_probe_next(&p, &row)) {
-		if (memcmp(l->v.col[LEDGER_COL_TXID] + (uint64_t)row * 32, txid32, 32) != 0)
+		if (memcmp(l->v.col[LEDGER_COL_TXID] + row * 32, txid32, 32) != 0)
 			continue;
 		best = !found || row > best ? row : best;
 		found = true;
 	}
 	if (!found)
 		return -ERR_NOENT;
-	*ret_txnum = best;
+	*ret_txnum = (uint32_t)best;
 	return 0;
 }
 

@@ -10,9 +10,9 @@
  * hash, 2 and 3 compressed key, 4 and 5 uncompressed key of which x is stored, n >= 6 a script of n - 6 bytes. */
 #include "ledger/undo.h"
 #include "base/cleanup.h"
-#include "chain/script.h"
 #include "chain/tx.h"
 #include "crypto/crypto.h"
+#include "ledger/ledger-int.h"
 #include <secp256k1.h>
 
 enum {
@@ -93,7 +93,7 @@ static int full_key_identity(struct cur *c, uint8_t form, const uint8_t *x32, st
 	return key_identity(out65, out_len, ret);
 }
 
-static int script_read(struct cur *c, struct address *ret)
+static int script_read(struct cur *c, enum net net, struct address *ret)
 {
 	uint64_t form = varint_read(c);
 	const uint8_t *p;
@@ -104,7 +104,7 @@ static int script_read(struct cur *c, struct address *ret)
 			return cur_fail(c, -ERR_OVERSIZE);
 		p = cur_bytes(c, (size_t)form - UNDO_SHORT_FORMS);
 		if (p)
-			(void)script_classify(p, (size_t)form - UNDO_SHORT_FORMS, ret);
+			ledger_identity(net, p, (size_t)form - UNDO_SHORT_FORMS, ret);
 		return c->error;
 	}
 	p = cur_bytes(c, form < 2 ? 20 : 32);
@@ -119,7 +119,7 @@ static int script_read(struct cur *c, struct address *ret)
 	return key_identity(key33, sizeof(key33), ret);
 }
 
-int undo_output_read(struct cur *c, struct undo_output *ret)
+int undo_output_read(struct cur *c, enum net net, struct undo_output *ret)
 {
 	struct undo_output o = {0};
 	uint64_t code = varint_read(c);
@@ -133,7 +133,7 @@ int undo_output_read(struct cur *c, struct undo_output *ret)
 	o.value = undo_amount(varint_read(c));
 	if (o.value > SAT_MAX)
 		return cur_fail(c, -ERR_FORMAT);
-	if (script_read(c, &o.address) < 0 || c->error)
+	if (script_read(c, net, &o.address) < 0 || c->error)
 		return cur_fail(c, -ERR_FORMAT);
 	*ret = o;
 	return 0;

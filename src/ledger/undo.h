@@ -17,9 +17,10 @@ struct undo_output {
 };
 
 /** undo_output_read - the next spent output; errors stay in the cursor
+ * In:      net      whose node wrote it
  * Source:  Bitcoin Core undo.h (TxInUndoFormatter), compressor.cpp
  * Returns: 0; the cursor's error: -ERR_TRUNCATED; -ERR_FORMAT; -ERR_OVERSIZE */
-int undo_output_read(struct cur *c, struct undo_output *ret) WARN_UNUSED;
+int undo_output_read(struct cur *c, enum net net, struct undo_output *ret) WARN_UNUSED;
 /** undo_count_read - how many transactions, or how many inputs of the next one, at most max */
 uint64_t undo_count_read(struct cur *c, uint64_t max);
 /** undo_amount - an amount from its short form */

@@ -21,6 +21,7 @@
 #include "ledger/blkfile.h"
 #include "ledger/column.h"
 #include "ledger/import.h"
+#include "ledger/segment.h"
 #include <inttypes.h>
 
 enum { VERIFY_TICK = 1 << 16 /* rows between two calls of progress */ };
@@ -68,13 +69,23 @@ static int check_sums(struct verify *w)
 	return 0;
 }
 
-static int check_index_hash(struct verify *w)
+static int check_segments(struct verify *w)
 {
-	uint8_t hash32[32];
+	const struct ledger_manifest *m = &w->l->manifest;
 
-	sha256(w->l->index.p, w->l->index.len, hash32);
-	if (memcmp(hash32, w->l->manifest.index_sha256, 32) != 0)
-		return bad(w, "index", "its bytes are not those that were written", 0);
+	for (uint32_t i = 0; i < m->segment_n; i++) {
+		const struct ledger_segment *s = &w->l->segment[i];
+		struct ledger_rows from = ledger_rows_at(w->v, s->from.block),
+				   to = ledger_rows_at(w->v, s->to.block);
+		uint8_t hash32[32];
+
+		sha256(s->map.p, s->map.len, hash32);
+		if (memcmp(hash32, m->segment[i].sha256, 32) != 0)
+			return bad(w, "index", "its bytes are not those that were written", i);
+		if (memcmp(&from, &s->from, sizeof(from)) != 0 ||
+		    memcmp(&to, &s->to, sizeof(to)) != 0)
+			return bad(w, "index", "a segment's rows are not those of its blocks", i);
+	}
 	return 0;
 }
 
@@ -243,12 +254,12 @@ static int check_links(struct verify *w)
 
 /* ---- 6 ---- */
 
-static int check_lookup(struct verify *w, enum ledger_chunk dir, uint64_t print, uint64_t row)
+static int check_lookup(struct verify *w, enum ledger_table t, uint64_t print, uint64_t row)
 {
 	struct ledger_probe p;
-	uint32_t found;
+	uint64_t found;
 
-	ledger_probe_init(w->l, dir, dir + 1, print, UINT64_MAX, &p);
+	ledger_probe_init(w->l->segment, w->l->manifest.segment_n, t, print, &p);
 	while (ledger_probe_next(&p, &found))
 		if (found == row)
 			return 0;
@@ -257,29 +268,21 @@ static int check_lookup(struct verify *w, enum ledger_chunk dir, uint64_t print,
 
 /* Directory and entries as a whole: ascending from 0 to the end, each entry in its order. With each row found once and as many
  * entries as rows there is no room for others. */
-static int check_table(struct verify *w, enum ledger_chunk dir_id)
+static int check_table(struct verify *w, const struct ledger_segment *s, enum ledger_table t)
 {
-	const struct ledger_chunk_view *dir = ledger_chunk(w->l, dir_id);
-	const struct ledger_chunk_view *entries = ledger_chunk(w->l, dir_id + 1);
+	const struct ledger_chunk_view *dir = segment_chunk(s, t);
+	const struct ledger_chunk_view *entries = segment_chunk(s, t + 1u);
 	uint32_t last = 0;
 
 	for (uint64_t i = 0; i < dir->row_n; i++) {
-		uint32_t at;
+		uint32_t at = segment_u32(dir, i);
 
-		memcpy(&at, dir->p + i * 4, 4);
-		at = le32toh(at);
 		if (at < last || at > entries->row_n || (i == 0 && at != 0) ||
 		    (i + 1 == dir->row_n && at != entries->row_n))
 			return bad(w, "index", "a directory does not ascend", i);
-		for (uint32_t k = last + 1; k < at; k++) {
-			struct ledger_index_entry x[2];
-
-			memcpy(x, entries->p + (uint64_t)(k - 1) * sizeof(x[0]), sizeof(x));
-			if (le32toh(x[0].tag_le) > le32toh(x[1].tag_le) ||
-			    (x[0].tag_le == x[1].tag_le &&
-			     le32toh(x[0].row_le) >= le32toh(x[1].row_le)))
+		for (uint32_t k = last + 1; k < at; k++)
+			if (segment_u64(entries, k - 1) >= segment_u64(entries, k))
 				return bad(w, "index", "entries are not in order", k);
-		}
 		last = at;
 	}
 	return 0;
@@ -295,7 +298,7 @@ static int check_address(struct verify *w, uint32_t id)
 	if (ledger_address_get(w->l, id, &a) < 0 || memcmp(a.payload, row->payload, 32) != 0 ||
 	    row->zero)
 		return bad(w, "address", "is not well formed", id);
-	r = check_lookup(w, LEDGER_CHUNK_ADDRESS_DIR,
+	r = check_lookup(w, LEDGER_TABLE_ADDRESS,
 			 ledger_fingerprint_address(w->l->key16, a.kind, a.payload, a.len), id);
 	if (r < 0)
 		return r;
@@ -335,7 +338,7 @@ static uint64_t outputs_with_address(const struct ledger_view *v)
 
 static int check_addresses(struct verify *w)
 {
-	uint64_t total = 0;
+	uint64_t total = 0, listed = 0;
 
 	for (uint64_t id = 1; id < w->v->counts.address_n; id++) {
 		int r = check_address(w, (uint32_t)id);
@@ -347,27 +350,29 @@ static int check_addresses(struct verify *w)
 		if (id % VERIFY_TICK == 0 && tick(w, VERIFY_TICK) < 0)
 			return -ERR_AGAIN;
 	}
-	if (total != outputs_with_address(w->v) ||
-	    total != ledger_chunk(w->l, LEDGER_CHUNK_CSR_OUTPUT)->row_n)
+	for (uint32_t i = 0; i < w->l->manifest.segment_n; i++)
+		listed += segment_chunk(&w->l->segment[i], LEDGER_CHUNK_LIST_OUTPUT)->row_n;
+	if (total != outputs_with_address(w->v) || total != listed)
 		return bad(w, "index", "outputs are missing from the lists of addresses", total);
 	return 0;
 }
 
 static int check_tables(struct verify *w)
 {
+	static const enum ledger_table tables[] = {LEDGER_TABLE_TX, LEDGER_TABLE_ADDRESS,
+						   LEDGER_TABLE_BLOCK};
 	const struct ledger_view *v = w->v;
 	const uint8_t *key = w->l->key16;
-	int r = check_table(w, LEDGER_CHUNK_TXID_DIR);
+	int r = 0;
 
-	if (r == 0)
-		r = check_table(w, LEDGER_CHUNK_ADDRESS_DIR);
-	if (r == 0)
-		r = check_table(w, LEDGER_CHUNK_BLOCK_DIR);
+	for (uint32_t i = 0; i < w->l->manifest.segment_n; i++)
+		for (size_t t = 0; r == 0 && t < ARRAY_LEN(tables); t++)
+			r = check_table(w, &w->l->segment[i], tables[t]);
 	for (uint64_t t = 0; r == 0 && t < v->counts.tx_n; t++)
-		r = check_lookup(w, LEDGER_CHUNK_TXID_DIR,
+		r = check_lookup(w, LEDGER_TABLE_TX,
 				 ledger_fingerprint(key, v->col[LEDGER_COL_TXID] + t * 32), t);
 	for (uint64_t b = 0; r == 0 && b < v->counts.block_n; b++)
-		r = check_lookup(w, LEDGER_CHUNK_BLOCK_DIR,
+		r = check_lookup(w, LEDGER_TABLE_BLOCK,
 				 ledger_fingerprint(key, view_block(v, b)->hash32), b);
 	return r;
 }
@@ -477,7 +482,7 @@ static int verify_all(struct verify *w, const char *blocks_dir)
 	int r = check_sums(w);
 
 	if (r == 0)
-		r = check_index_hash(w);
+		r = check_segments(w);
 	if (r == 0)
 		r = check_blocks(w);
 	if (r == 0)

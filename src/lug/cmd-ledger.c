@@ -55,7 +55,7 @@ static int show_import(void *arg, const struct ledger_progress *p)
 
 static int import_options(const struct args *a, struct ledger_import_options *o, struct err *e)
 {
-	uint64_t first_height = 0;
+	uint64_t first_height = 0, threads = 0;
 	int r;
 
 	*o = (struct ledger_import_options){
@@ -67,6 +67,9 @@ static int import_options(const struct args *a, struct ledger_import_options *o,
 	r = args_u64(a, "memory", LEDGER_MEMORY_MIN, UINT64_C(1) << 50, &o->memory_bytes, e);
 	if (r == 0)
 		r = args_u64(a, "checkpoint", 1, UINT64_MAX, &o->checkpoint_bytes, e);
+	if (r == 0)
+		r = args_u64(a, "threads", 1, LEDGER_THREADS_MAX, &threads, e);
+	o->threads = (unsigned)threads;
 	if (r == 0)
 		r = args_u64(a, "first-height", 0, UINT32_MAX, &first_height, e);
 	if (r == 0 && args_str(a, "first-height"))
@@ -204,16 +207,19 @@ const struct verb verb_ledger_import = {
 	       "Blocks may come in any order, with stale branches, preallocated zeros and a last record that is cut off; the best "
 	       "chain is the one with most work, and every header's work and merkle root is checked. The ledger is made, continued, "
 	       "or turned to another branch. Interrupt it at any moment: the same command goes on, and ends in the same bytes.\n\n"
-	       "Memory: 8 bytes for a transaction and for an address, filled to three quarters. When --memory does not "
-	       "suffice the import stops and names what would.",
-	.examples = "lug ledger import ~/.bitcoin/blocks --ledger /data/ledger --memory 48G\n"
+	       "Blocks are taken in batches as large as --memory allows: with less memory the same ledger comes about, more slowly, since "
+	       "more look-ups go to what is on disk already. A block that was added since costs about itself.",
+	.examples = "lug ledger import ~/.bitcoin/blocks --ledger /data/ledger --memory 16G\n"
 		    "# the main chain\n"
 		    "lug ledger import part --ledger /tmp/part --from-any --first-height 300000\n"
 		    "# a run of blocks without history",
 	.opts =
 		(const struct opt[]){
 			LEDGER_OPT,
-			{"memory", "BYTES", "most that tables may take (default 2G)", false, false},
+			{"memory", "BYTES", "most that the import may take (default 2G)", false,
+			 false},
+			{"threads", "N", "how many (default: one for each processor)", false,
+			 false},
 			{"network", "NAME",
 			 "bitcoin, testnet3, testnet4, signet, regtest, litecoin, "
 			 "bitcoin-cash (default: as the first file begins; Bitcoin Cash begins like Bitcoin and must be named)",

@@ -52,7 +52,7 @@ def truth(chain, name):
 def tree(d):
     """The files of a ledger that was finished."""
     files = [d / "manifest", *sorted(d.glob("index-*")), *sorted((d / "columns").iterdir())]
-    assert len(files) == 15
+    assert len(files) >= 15
     return {f.name: f.read_bytes() for f in files}
 
 
@@ -149,19 +149,19 @@ def test_interrupt_stops_at_a_checkpoint(tmp_path):
     lug("ledger", "verify", "--ledger", tmp_path / "l", "--blocks", blocks)
 
 
-def test_too_little_memory_names_what_suffices(tmp_path):
-    blocks = chaingen(tmp_path / "c", "--transactions", 60000, "--no-truth")
-    err = lug("ledger", "import", blocks, "--ledger", tmp_path / "l", "--memory", "1M", code=1).stderr
-    for _ in range(5):
-        assert "--memory" in err
-        more = err.split("--memory ")[1].split(";")[0].split(":")[0].strip()
-        r = subprocess.run([LUG, "ledger", "import", str(blocks), "--ledger", str(tmp_path / "l"), "--memory", more],
-                           capture_output=True, text=True, timeout=120, check=False)
-        err = r.stderr
-        if r.returncode == 0:
-            break
-    assert r.returncode == 0, err
-    lug("ledger", "verify", "--ledger", tmp_path / "l")
+def test_any_memory_and_threads(tmp_path):
+    blocks = chaingen(tmp_path / "c", "--transactions", 60000, "--rev", "--no-truth")
+    lug("ledger", "import", blocks, "--ledger", tmp_path / "usual")
+    usual = tree(tmp_path / "usual")
+    for options in (["--memory", "1M", "--threads", "3"], ["--memory", "8M", "--threads", "1"], ["--memory", "256M", "--checkpoint", "3M"]):
+        d = tmp_path / "other"
+        lug("ledger", "import", blocks, "--ledger", d, *options)
+        other = tree(d)
+        for name, content in usual.items():
+            if name != "manifest" and not name.startswith("index-"):  # these two depend on the key
+                assert content == other[name], (options, name)
+        lug("ledger", "verify", "--ledger", d)
+        shutil.rmtree(d)
 
 
 def test_part_of_a_chain(chain, ledger, tmp_path):

@@ -461,7 +461,7 @@ static inline void world_same(const char *a, const char *b)
 		}
 		closedir(d);
 	}
-	assert_int_equal(files, 13 + 3);
+	assert_true(files >= 13 + 3);
 }
 
 static inline void world_check_out(const struct ledger *l, const struct world *w, uint64_t output,

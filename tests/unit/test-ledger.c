@@ -2,7 +2,6 @@
  * Unit tests of the ledger: answers against a plain model, import under every condition in which block files are found, kills,
  * reorganisations, damaged ledgers, and real blocks. */
 #include "ledger-world.h"
-#include "ledger/table.h"
 #include "ledger/undo.h"
 #include <fcntl.h>
 #include <signal.h>
@@ -710,32 +709,6 @@ static void test_open_errors(void **state)
 
 /* ---- parts ---- */
 
-static void test_table(void **state)
-{
-	uint64_t budget = 2 << 20, missing = 0;
-	struct ledger_table t;
-
-	(void)state;
-	ledger_table_init(&t, &budget);
-	for (uint32_t i = 0; i < 50000; i++) {
-		assert_int_equal(ledger_table_reserve(&t, (uint64_t)i + 1, &missing), 0);
-		ledger_table_put(&t, i * 2654435761u >> 3, i);
-	}
-	for (uint32_t i = 0; i < 50000; i++) {
-		uint64_t slot = ledger_table_start(&t, i * 2654435761u >> 3);
-		uint32_t row;
-		bool found = false;
-
-		for (; !found && ledger_table_find(&t, i * 2654435761u >> 3, &slot, &row); slot++)
-			found = row == i;
-		assert_true(found);
-	}
-	assert_int_equal(ledger_table_reserve(&t, 400000, &missing), -ERR_BUDGET);
-	assert_true(missing > 0);
-	ledger_table_done(&t);
-	assert_int_equal(budget, 2 << 20);
-}
-
 /* Amounts in their short form: vectors of Bitcoin Core, test/compress_tests.cpp. */
 static void test_undo_amount(void **state)
 {
@@ -835,9 +808,8 @@ int main(void)
 		cmocka_unit_test(test_no_space),       cmocka_unit_test(test_bad_blocks),
 		cmocka_unit_test(test_wrong_network),  cmocka_unit_test(test_bad_spends),
 		cmocka_unit_test(test_partial),	       cmocka_unit_test(test_damaged),
-		cmocka_unit_test(test_open_errors),    cmocka_unit_test(test_table),
-		cmocka_unit_test(test_undo_amount),    cmocka_unit_test(test_real_chain),
-		cmocka_unit_test(test_real_undo),
+		cmocka_unit_test(test_open_errors),    cmocka_unit_test(test_undo_amount),
+		cmocka_unit_test(test_real_chain),     cmocka_unit_test(test_real_undo),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
