@@ -41,7 +41,7 @@ struct reading {
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t turned;
 	uint64_t turn; /* the block whose turn it is */
-	bool full, failed;
+	bool full;     /* the batch takes no more: it has what fits, or a block failed */
 };
 
 static int txs_room(struct worker_txs *w, uint32_t n)
@@ -109,7 +109,7 @@ static int place(struct reading *rd, struct batch_block *b, struct err *e)
 	struct batch *x = &rd->im->batch;
 	int r;
 
-	if (rd->full || (x->block_n > 0 && x->block_bytes >= rd->src->bytes_max))
+	if (x->block_n > 0 && x->block_bytes >= rd->src->bytes_max)
 		return 0;
 	r = ids_left(rd->im, b, e);
 	if (r < 0)
@@ -129,19 +129,21 @@ static int place(struct reading *rd, struct batch_block *b, struct err *e)
 	return 1;
 }
 
+/* Wait for the blocks before this one; then 1 when it has its rows, -ERR_AGAIN when the batch ended before it, whatever was wrong
+ * with it. Once the batch is full nobody waits, for nobody comes in. */
 static int take_turn(struct reading *rd, uint64_t i, int r, struct batch_block *b, struct err *e)
 {
 	pthread_mutex_lock(&rd->lock);
-	while (rd->turn != i && !rd->failed)
+	while (rd->turn != i && !rd->full)
 		pthread_cond_wait(&rd->turned, &rd->lock);
-	if (r == 0 && !rd->failed)
-		r = place(rd, b, e);
+	if (rd->full)
+		r = -ERR_AGAIN;
 	else if (r == 0)
-		r = -ERR_AGAIN; /* a block before this one failed, and that is what is told */
-	if (r <= 0)
-		rd->full = true;
+		r = place(rd, b, e);
+	if (r == 0)
+		r = -ERR_AGAIN;
 	if (r < 0)
-		rd->failed = true;
+		rd->full = true;
 	rd->turn = i + 1;
 	pthread_cond_broadcast(&rd->turned);
 	pthread_mutex_unlock(&rd->lock);
@@ -237,8 +239,8 @@ static int read_block(void *arg, unsigned worker, uint64_t i, struct err *e)
 	if (r == 0)
 		r = txs_decode(rd, w, p, &b, e);
 	r = take_turn(rd, i, r, &b, e);
-	if (r <= 0)
-		return r < 0 ? r : -ERR_AGAIN;
+	if (r < 0)
+		return r;
 	block_hash(p, hash32);
 	if (memcmp(hash32, b.node->hash32, 32) != 0)
 		return import_corrupt(rd->im, b.node, e, "the file changed while it was read");
