@@ -55,14 +55,42 @@ static int join(struct cluster *c, uint32_t a, uint32_t b)
 	return 0;
 }
 
+/* The addresses that inputs spend from, a window at a time: each look is at a random place, so the places of a whole window are
+ * asked for before the first is needed. */
+enum { WINDOW = 1024 };
+struct window {
+	uint64_t from, end; /* inputs that it holds */
+	uint32_t address[WINDOW];
+};
+
+static void window_load(const struct cluster *c, uint64_t from, struct window *w)
+{
+	const struct ledger_view *v = &c->l->v;
+	uint64_t output[WINDOW], left = v->counts.input_n - from;
+	uint32_t n = left < WINDOW ? (uint32_t)left : WINDOW;
+
+	for (uint32_t i = 0; i < n; i++) {
+		output[i] = ledger_in_output(c->l, from + i);
+		if (output[i] < v->counts.output_n)
+			__builtin_prefetch(v->col[LEDGER_COL_OUT_ADDRESS] + output[i] * 4);
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		w->address[i] = ledger_out_address(c->l, output[i]);
+		__builtin_prefetch(&c->a.root[w->address[i]]);
+	}
+	w->from = from;
+	w->end = from + n;
+}
+
 /* All addresses spent from are one entity. */
-static int tie_inputs(struct cluster *c, uint64_t in, uint64_t in_end)
+static int tie_inputs(struct cluster *c, struct window *w, uint64_t in, uint64_t in_end)
 {
 	uint32_t last = 0, root = 0;
 
 	for (; in < in_end; in++) {
-		uint32_t a = ledger_out_address(c->l, ledger_in_output(c->l, in));
-
+		if (in < w->from || in >= w->end)
+			window_load(c, in, w);
+		uint32_t a = w->address[in - w->from];
 		if (!a || a == last)
 			continue;
 		last = a;
@@ -118,9 +146,18 @@ static int tie_changes(struct cluster *c, uint32_t txnum, uint64_t in, uint64_t 
 	return r;
 }
 
+/* A CoinJoin has at least three payers and payees: most are told apart without looking. */
+static int joined(const struct cluster *c, uint32_t txnum, uint64_t in_n)
+{
+	if (in_n < 3 || ledger_first_out(c->l, txnum + 1) - ledger_first_out(c->l, txnum) < 3)
+		return 0;
+	return ledger_tx_coinjoin(c->l, txnum);
+}
+
 int cluster_txs(struct cluster *c, uint32_t from, uint32_t to)
 {
 	uint64_t in = ledger_first_in(c->l, from), in_end;
+	struct window w = {0};
 	int r = 0;
 
 	for (uint32_t t = from; r == 0 && t < to; t++, in = in_end) {
@@ -130,14 +167,14 @@ int cluster_txs(struct cluster *c, uint32_t from, uint32_t to)
 		/* One input ties nothing, and most transactions have one. */
 		if (in_end - in == 1 && !c->set)
 			continue;
-		int joined = ledger_tx_coinjoin(c->l, t);
-		if (joined < 0)
-			return joined;
-		c->joined_n += (uint32_t)joined;
-		if (joined && !(c->set & HEURISTIC_CLIENT))
+		int mixed = joined(c, t, in_end - in);
+		if (mixed < 0)
+			return mixed;
+		c->joined_n += (uint32_t)mixed;
+		if (mixed && !(c->set & HEURISTIC_CLIENT))
 			continue;
-		if (!joined)
-			r = tie_inputs(c, in, in_end);
+		if (!mixed)
+			r = tie_inputs(c, &w, in, in_end);
 		if (r == 0 && c->set)
 			r = tie_changes(c, t, in, in_end);
 	}

@@ -369,6 +369,8 @@ static int run_tx(struct lug *l, const struct args *a, struct err *e)
 		r = report_ledger_open(a, &led, e);
 	if (r == 0)
 		r = report_tx(led, args_pos(a, 0), &page, &j, e);
+	if (r == 0 && args_flag(a, "explain"))
+		r = report_explain(led, j, e);
 	if (r < 0)
 		return r;
 	return l->json ? lug_print_json(TAKE_PTR(j), e) : report_tx_print(l, j, e);
@@ -384,7 +386,16 @@ const struct verb verb_tx = {
 	       "that spent it. Amounts are exact; in JSON they are decimal strings in base units.",
 	.examples =
 		"lug tx f4184fc596403b9d638783cf57adfe4c75c605f6356fbc91338530e9831e9e16 --ledger /data/ledger\n"
-		"# the first payment between two people",
-	.opts = (const struct opt[]){REPORT_LEDGER_OPT, REPORT_PAGE_OPTS, {0}},
+		"# the first payment between two people\n"
+		"lug tx f4184fc596403b9d638783cf57adfe4c75c605f6356fbc91338530e9831e9e16 --ledger /data/ledger --explain\n"
+		"# which output may be the change, and why",
+	.opts =
+		(const struct opt[]){
+			REPORT_LEDGER_OPT,
+			REPORT_PAGE_OPTS,
+			{"explain", NULL,
+			 "say which output each heuristic takes for change, and whether it is a CoinJoin",
+			 false, false},
+			{0}},
 	.run = run_tx,
 };

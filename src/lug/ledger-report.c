@@ -30,14 +30,14 @@ int report_ledger_open(const struct args *a, struct ledger **ret_l, struct err *
 	return ledger_open(dir, ret_l, e);
 }
 
-static json_t *json_hash(const uint8_t hash32[static 32])
+json_t *json_hash(const uint8_t hash32[static 32])
 {
 	char text[HASH_TEXT_MAX];
 
 	return json_string(hash_text(hash32, text));
 }
 
-static json_t *json_time(uint32_t unix_s)
+json_t *json_time(uint32_t unix_s)
 {
 	char text[TIME_TEXT_MAX];
 
@@ -45,14 +45,14 @@ static json_t *json_time(uint32_t unix_s)
 }
 
 /* An address id as text; null for nobody. */
-static json_t *json_address(const struct ledger *l, uint32_t id)
+json_t *json_address(const struct ledger *l, uint32_t id)
 {
 	char text[LEDGER_ADDRESS_TEXT_MAX];
 
 	return id && ledger_address_text(l, id, text) == 0 ? json_string(text) : json_null();
 }
 
-static json_t *json_chain(const struct ledger *l)
+json_t *json_chain(const struct ledger *l)
 {
 	const struct network *n = ledger_network(l);
 	const struct ledger_info *info = ledger_info(l);
@@ -69,7 +69,7 @@ static int damaged(int r, struct err *e)
 
 /* ---- addresses ---- */
 
-static json_t *json_seen(const struct ledger *l, uint32_t txnum)
+json_t *json_seen(const struct ledger *l, uint32_t txnum)
 {
 	struct ledger_tx tx;
 
@@ -79,10 +79,11 @@ static json_t *json_seen(const struct ledger *l, uint32_t txnum)
 			 (json_int_t)tx.height, "time", json_time(tx.time_s));
 }
 
-static int add_balance(const struct ledger *l, uint32_t id, json_t *j, struct err *e)
+int report_add_balance(const struct party *p, json_t *j, struct err *e)
 {
+	const struct ledger *l = p->l;
 	struct ledger_balance b;
-	int r = ledger_address_balance(l, id, &b);
+	int r = party_balance(p, &b);
 
 	if (r < 0)
 		return damaged(r, e);
@@ -93,8 +94,8 @@ static int add_balance(const struct ledger *l, uint32_t id, json_t *j, struct er
 	    json_object_set_new(j, "payments_in", json_integer((json_int_t)b.received_n)) |
 	    json_object_set_new(j, "payments_out", json_integer((json_int_t)b.sent_n)) |
 	    json_object_set_new(j, "transactions", json_integer((json_int_t)b.tx_n)) |
-	    json_object_set_new(j, "first_seen", json_seen(l, b.first_tx)) |
-	    json_object_set_new(j, "last_seen", json_seen(l, b.last_tx));
+	    json_object_set_new(j, "first_seen", b.tx_n ? json_seen(l, b.first_tx) : json_null()) |
+	    json_object_set_new(j, "last_seen", b.tx_n ? json_seen(l, b.last_tx) : json_null());
 	return r ? err_set(e, ERR_NOMEM, NULL, NULL) : 0;
 }
 
@@ -109,7 +110,7 @@ static json_t *json_move(const struct ledger *l, const struct ledger_move *m)
 			 json_u64(m->received), "sent", json_u64(m->sent));
 }
 
-static int find_txid(const struct ledger *l, const char *text, uint32_t *ret_txnum, struct err *e)
+int report_find_txid(const struct ledger *l, const char *text, uint32_t *ret_txnum, struct err *e)
 {
 	uint8_t txid32[32];
 	int r = hash_parse(text, strlen(text), txid32);
@@ -126,9 +127,10 @@ static int find_txid(const struct ledger *l, const char *text, uint32_t *ret_txn
 	return r < 0 ? damaged(r, e) : 0;
 }
 
-static int add_moves(const struct ledger *l, uint32_t id, const struct report_page *page, json_t *j,
+int report_add_moves(const struct party *p, const struct report_page *page, json_t *j,
 		     struct err *e)
 {
+	const struct ledger *l = p->l;
 	_cleanup_(freep) struct ledger_move *moves = calloc(page->limit, sizeof(*moves));
 	json_t *rows = json_array();
 	int64_t after = -1, n;
@@ -138,14 +140,13 @@ static int add_moves(const struct ledger *l, uint32_t id, const struct report_pa
 	if (!moves || r != 0)
 		return err_set(e, ERR_NOMEM, NULL, NULL);
 	if (page->after) {
-		r = find_txid(l, page->after, &mark, e);
+		r = report_find_txid(l, page->after, &mark, e);
 		if (r < 0)
 			return r;
 		after = mark;
 	}
-	n = ledger_address_moves(l, id,
-				 page->oldest_first ? LEDGER_OLDEST_FIRST : LEDGER_NEWEST_FIRST,
-				 after, moves, page->limit);
+	n = party_moves(p, page->oldest_first ? LEDGER_OLDEST_FIRST : LEDGER_NEWEST_FIRST, after,
+			moves, page->limit);
 	if (n < 0)
 		return damaged((int)n, e);
 	for (int64_t i = 0; i < n; i++)
@@ -176,9 +177,11 @@ int report_address(const struct ledger *l, const char *text, const struct report
 	    json_object_set_new(j, "seen", json_boolean(r == 0)))
 		return err_set(e, ERR_NOMEM, NULL, NULL);
 	if (r == 0) {
-		r = add_balance(l, id, j, e);
+		const struct party p = {.l = l, .id = id, .height = ENTITY_TIP};
+
+		r = report_add_balance(&p, j, e);
 		if (r == 0)
-			r = add_moves(l, id, page, j, e);
+			r = report_add_moves(&p, page, j, e);
 		if (r < 0)
 			return r;
 	}
@@ -283,7 +286,7 @@ int report_tx(const struct ledger *l, const char *txid, const struct report_page
 	_cleanup_(json_decrefp) json_t *j = NULL;
 	struct ledger_tx tx;
 	uint32_t txnum;
-	int r = find_txid(l, txid, &txnum, e);
+	int r = report_find_txid(l, txid, &txnum, e);
 
 	if (r < 0)
 		return r;
@@ -301,9 +304,37 @@ int report_tx(const struct ledger *l, const char *txid, const struct report_page
 	return 0;
 }
 
+/* ---- what a transaction shows ---- */
+
+int report_explain(const struct ledger *l, json_t *report, struct err *e)
+{
+	json_t *list = json_array();
+	uint32_t txnum;
+	int r = report_find_txid(l, report_text(report, "txid"), &txnum, e);
+	int mixed = r < 0 ? r : ledger_tx_coinjoin(l, txnum);
+
+	if (mixed < 0 || json_object_set_new(report, "coinjoin", json_boolean(mixed)) ||
+	    json_object_set_new(report, "change", list)) {
+		json_decref(r < 0 || mixed < 0 ? list : NULL);
+		return r < 0 ? r : damaged(mixed < 0 ? mixed : -ERR_NOMEM, e);
+	}
+	for (uint32_t bit = 1; bit <= HEURISTIC_ALL; bit <<= 1) {
+		int n = heuristic_change(l, bit, txnum, UINT32_MAX);
+
+		if (n < -1)
+			return damaged(n, e);
+		if (n >= 0 &&
+		    json_array_append_new(list, json_pack("{s:s, s:i, s:s}", "heuristic",
+							  heuristic_name(bit), "output", n,
+							  "because", heuristic_doc(bit))))
+			return damaged(-ERR_NOMEM, e);
+	}
+	return 0;
+}
+
 /* ---- for people ---- */
 
-static const char *text_of(const json_t *j, const char *key)
+const char *report_text(const json_t *j, const char *key)
 {
 	const char *s = json_string_value(json_object_get(j, key));
 
@@ -311,7 +342,7 @@ static const char *text_of(const json_t *j, const char *key)
 }
 
 /* An amount of a report as coins: "10.00000000"; "?" when unknown. */
-static const char *coins(const json_t *report, const json_t *row, const char *key,
+const char *report_coins(const json_t *report, const json_t *row, const char *key,
 			 char out[static UNITS_TEXT_MAX])
 {
 	const char *s = json_string_value(json_object_get(row, key));
@@ -323,7 +354,7 @@ static const char *coins(const json_t *report, const json_t *row, const char *ke
 	return units_text(v, decimals, out);
 }
 
-static long long number(const json_t *j, const char *key)
+long long report_number(const json_t *j, const char *key)
 {
 	return (long long)json_integer_value(json_object_get(j, key));
 }
@@ -332,8 +363,8 @@ static void print_seen(const char *what, const json_t *seen)
 {
 	char when[TIME_BOTH_MAX];
 
-	printf("%-14s %s, block %lld, in %s\n", what, time_both(text_of(seen, "time"), when),
-	       number(seen, "height"), text_of(seen, "txid"));
+	printf("%-14s %s, block %lld, in %s\n", what, time_both(report_text(seen, "time"), when),
+	       report_number(seen, "height"), report_text(seen, "txid"));
 }
 
 static int print_moves(const struct lug *lug, const json_t *report)
@@ -348,18 +379,18 @@ static int print_moves(const struct lug *lug, const json_t *report)
 
 	table_init(&t, heads);
 	json_array_foreach (json_object_get(report, "page"), i, row) {
-		table_cell(&t, "%s", text_of(row, "time"));
-		table_cell(&t, "%lld", number(row, "height"));
-		table_cell(&t, "%s", coins(report, row, "received", in));
-		table_cell(&t, "%s", coins(report, row, "sent", out));
-		table_cell(&t, "%s", text_of(row, "txid"));
+		table_cell(&t, "%s", report_text(row, "time"));
+		table_cell(&t, "%lld", report_number(row, "height"));
+		table_cell(&t, "%s", report_coins(report, row, "received", in));
+		table_cell(&t, "%s", report_coins(report, row, "sent", out));
+		table_cell(&t, "%s", report_text(row, "txid"));
 	}
 	r = table_print(&t, lug);
 	table_done(&t);
 	return r;
 }
 
-static void print_next(const struct lug *lug, const json_t *report)
+void report_print_next(const struct lug *lug, const json_t *report)
 {
 	const json_t *next = json_object_get(report, "next");
 
@@ -367,36 +398,46 @@ static void print_next(const struct lug *lug, const json_t *report)
 		printf("%smore: --after %s%s\n", color(lug, COLOR_DIM), json_string_value(next),
 		       color(lug, COLOR_OFF));
 	if (json_is_integer(next))
-		printf("%smore: --after %lld%s\n", color(lug, COLOR_DIM), number(report, "next"),
-		       color(lug, COLOR_OFF));
+		printf("%smore: --after %lld%s\n", color(lug, COLOR_DIM),
+		       report_number(report, "next"), color(lug, COLOR_OFF));
+}
+
+int report_print_totals(const struct lug *lug, const json_t *report)
+{
+	char v[UNITS_TEXT_MAX];
+	const char *ticker = report_text(report, "ticker");
+
+	printf("%-14s %s%s %s%s\n", "balance", color(lug, COLOR_BOLD),
+	       report_coins(report, report, "balance", v), ticker, color(lug, COLOR_OFF));
+	printf("%-14s %s %s in %lld payments\n", "received",
+	       report_coins(report, report, "received", v), ticker,
+	       report_number(report, "payments_in"));
+	printf("%-14s %s %s in %lld payments\n", "sent", report_coins(report, report, "sent", v),
+	       ticker, report_number(report, "payments_out"));
+	if (strcmp(report_text(report, "lost"), "0") != 0)
+		printf("%-14s %s %s out of reach: a coinbase repeated\n", "lost",
+		       report_coins(report, report, "lost", v), ticker);
+	printf("%-14s %lld\n", "transactions", report_number(report, "transactions"));
+	if (!report_number(report, "transactions"))
+		return 0;
+	print_seen("first seen", json_object_get(report, "first_seen"));
+	print_seen("last seen", json_object_get(report, "last_seen"));
+	return print_moves(lug, report);
 }
 
 int report_address_print(const struct lug *lug, const json_t *report, struct err *e)
 {
-	char v[UNITS_TEXT_MAX];
-	const char *ticker = text_of(report, "ticker");
 	int r;
 
-	printf("%s%s%s  %s, up to block %lld\n", color(lug, COLOR_BOLD), text_of(report, "address"),
-	       color(lug, COLOR_OFF), text_of(report, "network"), number(report, "tip_height"));
+	printf("%s%s%s  %s, up to block %lld\n", color(lug, COLOR_BOLD),
+	       report_text(report, "address"), color(lug, COLOR_OFF),
+	       report_text(report, "network"), report_number(report, "tip_height"));
 	if (!json_is_true(json_object_get(report, "seen"))) {
 		printf("never seen on this chain\n");
 		return 0;
 	}
-	printf("%-14s %s%s %s%s\n", "balance", color(lug, COLOR_BOLD),
-	       coins(report, report, "balance", v), ticker, color(lug, COLOR_OFF));
-	printf("%-14s %s %s in %lld payments\n", "received", coins(report, report, "received", v),
-	       ticker, number(report, "payments_in"));
-	printf("%-14s %s %s in %lld payments\n", "sent", coins(report, report, "sent", v), ticker,
-	       number(report, "payments_out"));
-	if (strcmp(text_of(report, "lost"), "0") != 0)
-		printf("%-14s %s %s out of reach: a coinbase repeated\n", "lost",
-		       coins(report, report, "lost", v), ticker);
-	printf("%-14s %lld\n", "transactions", number(report, "transactions"));
-	print_seen("first seen", json_object_get(report, "first_seen"));
-	print_seen("last seen", json_object_get(report, "last_seen"));
-	r = print_moves(lug, report);
-	print_next(lug, report);
+	r = report_print_totals(lug, report);
+	report_print_next(lug, report);
 	return r < 0 ? err_set(e, r, NULL, NULL) : 0;
 }
 
@@ -411,10 +452,10 @@ static int print_inputs(const struct lug *lug, const json_t *report)
 
 	table_init(&t, heads);
 	json_array_foreach (json_object_get(report, "inputs"), i, row) {
-		table_cell(&t, "%lld", number(row, "n"));
-		table_cell(&t, "%s", coins(report, row, "value", v));
-		table_cell(&t, "%s", text_of(row, "address"));
-		table_cell(&t, "%s:%lld", text_of(row, "txid"), number(row, "output"));
+		table_cell(&t, "%lld", report_number(row, "n"));
+		table_cell(&t, "%s", report_coins(report, row, "value", v));
+		table_cell(&t, "%s", report_text(row, "address"));
+		table_cell(&t, "%s:%lld", report_text(row, "txid"), report_number(row, "output"));
 	}
 	r = table_print(&t, lug);
 	table_done(&t);
@@ -434,11 +475,12 @@ static int print_outputs(const struct lug *lug, const json_t *report)
 	json_array_foreach (json_object_get(report, "outputs"), i, row) {
 		const json_t *by = json_object_get(row, "spent_by");
 
-		table_cell(&t, "%lld", number(row, "n"));
-		table_cell(&t, "%s", coins(report, row, "value", v));
-		table_cell(&t, "%s", text_of(row, "address"));
+		table_cell(&t, "%lld", report_number(row, "n"));
+		table_cell(&t, "%s", report_coins(report, row, "value", v));
+		table_cell(&t, "%s", report_text(row, "address"));
 		if (json_is_object(by))
-			table_cell(&t, "%s:%lld", text_of(by, "txid"), number(by, "input"));
+			table_cell(&t, "%s:%lld", report_text(by, "txid"),
+				   report_number(by, "input"));
 		else
 			table_cell(&t, "%s",
 				   json_is_true(json_object_get(row, "lost")) ? "lost" : "unspent");
@@ -448,30 +490,51 @@ static int print_outputs(const struct lug *lug, const json_t *report)
 	return r;
 }
 
+static void print_explained(const json_t *report)
+{
+	const json_t *list = json_object_get(report, "change"), *row;
+	size_t i;
+
+	if (!list)
+		return;
+	if (json_is_true(json_object_get(report, "coinjoin")))
+		printf("\n%-14s equal outputs of several payers: nobody's change can be told\n",
+		       "CoinJoin");
+	else if (json_array_size(list) == 0)
+		printf("\n%-14s no heuristic finds any\n", "change");
+	else
+		printf("\n");
+	json_array_foreach (list, i, row)
+		printf("%-14s output %lld by \"%s\": %s\n", i ? "" : "change",
+		       report_number(row, "output"), report_text(row, "heuristic"),
+		       report_text(row, "because"));
+}
+
 int report_tx_print(const struct lug *lug, const json_t *report, struct err *e)
 {
 	bool coinbase = json_is_true(json_object_get(report, "coinbase"));
 	char v[UNITS_TEXT_MAX], when[TIME_BOTH_MAX];
 	int r;
 
-	printf("%s%s%s  %s\n", color(lug, COLOR_BOLD), text_of(report, "txid"),
-	       color(lug, COLOR_OFF), text_of(report, "network"));
+	printf("%s%s%s  %s\n", color(lug, COLOR_BOLD), report_text(report, "txid"),
+	       color(lug, COLOR_OFF), report_text(report, "network"));
 	printf("%-14s %lld (%s), transaction %lld in it, %lld confirmations at block %lld\n",
-	       "block", number(report, "height"), text_of(report, "block"),
-	       number(report, "position"), number(report, "confirmations"),
-	       number(report, "tip_height"));
-	printf("%-14s %s\n", "time", time_both(text_of(report, "time"), when));
+	       "block", report_number(report, "height"), report_text(report, "block"),
+	       report_number(report, "position"), report_number(report, "confirmations"),
+	       report_number(report, "tip_height"));
+	printf("%-14s %s\n", "time", time_both(report_text(report, "time"), when));
 	if (coinbase)
 		printf("%-14s new coins and the block's fees (coinbase)\n", "inputs");
 	else
-		printf("%-14s %s %s\n", "fee", coins(report, report, "fee", v),
-		       text_of(report, "ticker"));
+		printf("%-14s %s %s\n", "fee", report_coins(report, report, "fee", v),
+		       report_text(report, "ticker"));
 	printf("\n");
 	r = coinbase ? 0 : print_inputs(lug, report);
 	if (r == 0 && !coinbase)
 		printf("\n");
 	if (r == 0)
 		r = print_outputs(lug, report);
-	print_next(lug, report);
+	report_print_next(lug, report);
+	print_explained(report);
 	return r < 0 ? err_set(e, r, NULL, NULL) : 0;
 }

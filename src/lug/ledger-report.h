@@ -3,9 +3,9 @@
  * strings in base units. */
 #ifndef LUG_LEDGER_REPORT_H
 #define LUG_LEDGER_REPORT_H
+#include "chain/amount.h"
+#include "ledger/party.h"
 #include "lug/lug.h"
-
-struct ledger;
 
 /* Which part of a long list. */
 struct report_page {
@@ -43,6 +43,33 @@ int report_address(const struct ledger *l, const char *text, const struct report
 /** report_address_print - the same for people */
 int report_address_print(const struct lug *lug, const json_t *report, struct err *e) WARN_UNUSED;
 
+/* ---- parts, for other reports ---- */
+
+/** json_chain - new object: network, asset, ticker, decimals, tip_height, tip
+ *  json_hash, json_time - new texts; json_address - of an id, null for nobody; json_seen - {txid, height, time} of a transaction */
+json_t *json_chain(const struct ledger *l);
+json_t *json_hash(const uint8_t hash32[static 32]);
+json_t *json_time(uint32_t unix_s);
+json_t *json_address(const struct ledger *l, uint32_t id);
+json_t *json_seen(const struct ledger *l, uint32_t txnum);
+/** report_add_balance, report_add_moves - totals and a page of transactions of a party, as in report_address()
+ * Returns: 0; as report_address() */
+int report_add_balance(const struct party *p, json_t *j, struct err *e) WARN_UNUSED;
+int report_add_moves(const struct party *p, const struct report_page *page, json_t *j,
+		     struct err *e) WARN_UNUSED;
+/** report_find_txid - the transaction of a text
+ * Returns: 0; -ERR_FORMAT; -ERR_NOENT; -ERR_CORRUPT */
+int report_find_txid(const struct ledger *l, const char *text, uint32_t *ret_txnum,
+		     struct err *e) WARN_UNUSED;
+/** report_print_totals - what report_add_balance() and report_add_moves() put in; report_print_next - how to go on
+ *  report_text, report_number, report_coins - a field: "-", 0, "?" when it is missing */
+int report_print_totals(const struct lug *lug, const json_t *report) WARN_UNUSED;
+void report_print_next(const struct lug *lug, const json_t *report);
+const char *report_text(const json_t *j, const char *key);
+long long report_number(const json_t *j, const char *key);
+const char *report_coins(const json_t *report, const json_t *row, const char *key,
+			 char out[static UNITS_TEXT_MAX]);
+
 /** report_tx - a transaction with a page of its inputs and outputs
  * Out:     ret      new reference: txid, network, asset, decimals, height, block, time, position, confirmations, coinbase, fee (null
  *                   when an input's amount is unknown), inputs [{n, txid, output, address, value}], outputs [{n, value, address,
@@ -50,5 +77,9 @@ int report_address_print(const struct lug *lug, const json_t *report, struct err
  * Returns: 0; -ERR_FORMAT not a txid; -ERR_NOENT not in this ledger; -ERR_INVAL; -ERR_CORRUPT; -ERR_NOMEM */
 int report_tx(const struct ledger *l, const char *txid, const struct report_page *page,
 	      json_t **ret, struct err *e) WARN_UNUSED;
+/** report_explain - add to a transaction's report whether it is a CoinJoin, and which output each heuristic takes for the change:
+ *  coinjoin, change [{heuristic, output, because}]
+ * Returns: 0; -ERR_CORRUPT; -ERR_NOMEM */
+int report_explain(const struct ledger *l, json_t *report, struct err *e) WARN_UNUSED;
 int report_tx_print(const struct lug *lug, const json_t *report, struct err *e) WARN_UNUSED;
 #endif
