@@ -39,6 +39,12 @@ static const struct store_migration steps[] = {
 		"CREATE INDEX request_by_delivered ON request (side, peer, delivered_at)",
 		"DROP INDEX request_by_delivered",
 	},
+	{
+		3,
+		"requests that wait for people, which the duty desk looks at every second",
+		"CREATE INDEX request_by_wait ON request (class, id) WHERE over = 0 AND state IN ('SENT', 'DELIVERED', 'ACKNOWLEDGED')",
+		"DROP INDEX request_by_wait",
+	},
 };
 
 const struct store_schema *request_schema(void)
