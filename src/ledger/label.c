@@ -5,11 +5,13 @@
  * made when the folder is opened. */
 #include "base/file.h"
 #include "base/text.h"
+#include "chain/address.h"
 #include "crypto/crypto.h"
 #include "ledger/label-int.h"
 #include <dirent.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { FILE_MAX = 512 << 20, REJECT_MEMORY_MAX = 256 << 20 };
 
@@ -130,17 +132,40 @@ int label_path(const char *dir, const char *name, char out[static LABEL_PATH_MAX
 	return n < LABEL_PATH_MAX ? 0 : err_set(e, ERR_OVERSIZE, "labels", "the path is too long");
 }
 
+/* The version of a source that the last import replaced. */
+static void previous_path(const char *path, char out[static LABEL_PATH_MAX + 16])
+{
+	snprintf(out, LABEL_PATH_MAX + 16, "%s.previous", path);
+}
+
 int label_remove(const char *dir, const char *name, struct err *e)
 {
-	char path[LABEL_PATH_MAX];
+	char path[LABEL_PATH_MAX], previous[LABEL_PATH_MAX + 16];
 	int r = label_path(dir, name, path, e);
 	if (r < 0)
 		return r;
+	previous_path(path, previous);
 	if (unlink(path) < 0)
 		return err_set(e, err_errno(errno), "name",
 			       "no source %s can be removed from %s: %s", name, dir,
 			       strerror(errno));
+	(void)unlink(previous);
 	return file_sync_dir(path, e);
+}
+
+int label_undo(const char *dir, const char *name, bool *ret_restored, struct err *e)
+{
+	char path[LABEL_PATH_MAX], previous[LABEL_PATH_MAX + 16];
+	int r = label_path(dir, name, path, e);
+	if (r < 0)
+		return r;
+	previous_path(path, previous);
+	*ret_restored = rename(previous, path) == 0;
+	if (*ret_restored)
+		return file_sync_dir(path, e);
+	if (errno != ENOENT)
+		return err_set(e, err_errno(errno), "name", "%s: %s", previous, strerror(errno));
+	return label_remove(dir, name, e);
 }
 
 /* ---- import ---- */
@@ -161,30 +186,65 @@ void label_result_done(struct label_result *r)
 	memset(r, 0, sizeof(*r));
 }
 
-/* How many rows of a have no row of the same identity and network in b; both are sorted. */
-static uint32_t missing_from(const struct label_file *a, const struct label_file *b)
+/* The address of a row as it is written on the first of its networks. */
+static const char *row_text(struct arena *mem, const struct label_row *r)
+{
+	char text[ADDRESS_TEXT_MAX] = "?";
+	struct address a = {.kind = r->kind, .len = r->len};
+	memcpy(a.payload, r->payload, sizeof(a.payload));
+	if (r->nets)
+		(void)!address_text(&a, (enum net)__builtin_ctz(r->nets), text);
+	return arena_str(mem, text, strlen(text));
+}
+
+/* The addresses of a that b does not have; both are sorted. Returns how many, or -ERR_NOMEM. */
+static int missing_from(const struct label_file *a, const struct label_file *b, struct arena *mem,
+			const char *const **ret)
 {
 	uint32_t n = 0, k = 0;
-	for (uint32_t i = 0; i < a->head->row_n; i++) {
+	const char **list = arena_array(mem, LABEL_CHANGES_MAX, sizeof(*list));
+	for (uint32_t i = 0; list && i < a->head->row_n; i++) {
 		const struct label_row *r = &a->rows[i];
 		if (i && memcmp(&a->rows[i - 1], r, LABEL_KEY_LEN) == 0)
 			continue;
 		while (k < b->head->row_n && memcmp(&b->rows[k], r, LABEL_KEY_LEN) < 0)
 			k++;
-		n += k == b->head->row_n || memcmp(&b->rows[k], r, LABEL_KEY_LEN) != 0;
+		if (k < b->head->row_n && memcmp(&b->rows[k], r, LABEL_KEY_LEN) == 0)
+			continue;
+		if (n < LABEL_CHANGES_MAX && !(list[n] = row_text(mem, r)))
+			return -ERR_NOMEM;
+		n++;
 	}
-	return n;
+	*ret = list;
+	return list ? (int)n : -ERR_NOMEM;
 }
 
-static void compare_old(const char *path, const struct label_file *now, struct label_source *s)
+static int compare_old(const char *path, const struct label_file *now, struct arena *mem,
+		       struct label_source *s)
 {
 	struct label_file old;
 	if (label_file_read(path, &old, NULL) < 0)
-		return;
-	s->replaced = true;
-	s->added_n = missing_from(now, &old);
-	s->delisted_n = missing_from(&old, now);
+		return 0;
+	int added = missing_from(now, &old, mem, &s->added);
+	int delisted = missing_from(&old, now, mem, &s->delisted);
 	label_file_done(&old);
+	if (added < 0 || delisted < 0)
+		return -ERR_NOMEM;
+	s->replaced = true;
+	s->added_n = (uint32_t)added;
+	s->delisted_n = (uint32_t)delisted;
+	return 0;
+}
+
+/* Keep what is about to be replaced, for label_undo(). */
+static int keep_previous(const char *path, struct err *e)
+{
+	char previous[LABEL_PATH_MAX + 16];
+	previous_path(path, previous);
+	if ((unlink(previous) < 0 && errno != ENOENT) ||
+	    (link(path, previous) < 0 && errno != ENOENT))
+		return err_set(e, err_errno(errno), "labels", "%s: %s", previous, strerror(errno));
+	return 0;
 }
 
 static const char *base_name(const char *path)
@@ -274,8 +334,11 @@ static int finish_import(const char *dir, const char *name, struct buf *bytes,
 	}
 	if (r < 0)
 		return r;
-	compare_old(path, &m->file, &ret->source);
-	r = file_mkdirs(dir, 0777, e);
+	r = compare_old(path, &m->file, &m->arena, &ret->source);
+	if (r == 0)
+		r = file_mkdirs(dir, 0777, e);
+	if (r == 0)
+		r = keep_previous(path, e);
 	return r < 0 ? r : file_write(path, m->file.bytes, m->file.len, 0666, e);
 }
 

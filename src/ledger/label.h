@@ -20,6 +20,7 @@ enum {
 	LABEL_TEXT_MAX = 1024,	     /* bytes of one field */
 	LABEL_SOURCES_MAX = 4096,    /* in one folder */
 	LABEL_NAME_MAX = 64,
+	LABEL_CHANGES_MAX = 10000, /* addresses of an update that are named */
 };
 
 /* One statement about an address. Strings are "" when absent, and live as long as the struct labels. */
@@ -48,6 +49,8 @@ struct label_source {
 	const struct label_reject *rejects; /* [reject_n] */
 	bool replaced;			    /* import: a source of that name was there */
 	uint32_t added_n, delisted_n;	    /* import: against that one, by address and network */
+	/* import: which, in order of identity; at most LABEL_CHANGES_MAX of each */
+	const char *const *added, *const *delisted;
 };
 
 struct label_import {
@@ -75,7 +78,11 @@ int label_import(const char *dir, const char *path, const struct label_import *o
 		 struct label_result *ret, struct err *e) WARN_UNUSED;
 void label_result_done(struct label_result *r);
 
-/** label_remove - take a source back
+/** label_undo - take back the last import of a source: the version before it stands again; a first import is removed
+ * Out:     ret_restored  was there a version before?
+ * Returns: as label_remove() */
+int label_undo(const char *dir, const char *name, bool *ret_restored, struct err *e) WARN_UNUSED;
+/** label_remove - take a source back, with the version before it
  * Returns: 0; -ERR_NOENT no such source; -ERR_INVAL; -ERR_IO, -ERR_ACCES */
 int label_remove(const char *dir, const char *name, struct err *e) WARN_UNUSED;
 

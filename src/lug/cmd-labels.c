@@ -10,7 +10,7 @@
 #include <limits.h>
 #include <unistd.h>
 
-enum { REJECTS_SHOWN = 20 };
+enum { REJECTS_SHOWN = 20, CHANGES_SHOWN = 20 };
 
 /* A ledger must be there, since a mistyped one would look like one without labels; so must the labels that are read. */
 static int labels_dir(const struct args *a, bool reading, char out[static PATH_MAX], struct err *e)
@@ -81,6 +81,24 @@ static void print_rejects(const struct lug *l, const char *file, const struct la
 
 /* ---- import ---- */
 
+static void print_changes(const struct lug *l, const char *what, const char *const *list,
+			  uint32_t n)
+{
+	for (uint32_t i = 0; i < n && i < CHANGES_SHOWN; i++)
+		printf("    %s %s\n", what, list[i]);
+	if (n > CHANGES_SHOWN)
+		printf("    %sand %" PRIu32 " more %s: --json names them%s\n", color(l, COLOR_DIM),
+		       n - CHANGES_SHOWN, what, color(l, COLOR_OFF));
+}
+
+static json_t *changes_json(const char *const *list, uint32_t n)
+{
+	json_t *a = json_array();
+	for (uint32_t i = 0; i < n && i < LABEL_CHANGES_MAX; i++)
+		json_array_append_new(a, json_string(list[i]));
+	return a;
+}
+
 static void print_import(const struct lug *l, const char *path, const struct label_source *s)
 {
 	printf("%s%s%s  %s: %" PRIu32 " labels of %" PRIu32 " entries",
@@ -94,6 +112,8 @@ static void print_import(const struct lug *l, const char *path, const struct lab
 		printf("; replaced: %" PRIu32 " added, %" PRIu32 " delisted", s->added_n,
 		       s->delisted_n);
 	putchar('\n');
+	print_changes(l, "added", s->added, s->added_n);
+	print_changes(l, "delisted", s->delisted, s->delisted_n);
 	print_rejects(l, path, s, REJECTS_SHOWN);
 }
 
@@ -109,6 +129,10 @@ static int import_one(struct lug *l, const char *dir, const char *path,
 		json_object_set_new(j, "replaced", json_boolean(r.source.replaced));
 		json_object_set_new(j, "added", json_integer(r.source.added_n));
 		json_object_set_new(j, "delisted", json_integer(r.source.delisted_n));
+		json_object_set_new(j, "added_addresses",
+				    changes_json(r.source.added, r.source.added_n));
+		json_object_set_new(j, "delisted_addresses",
+				    changes_json(r.source.delisted, r.source.delisted_n));
 		json_array_append_new(all, j);
 	} else {
 		print_import(l, path, &r.source);
@@ -295,4 +319,43 @@ const struct verb verb_ledger_labels_remove = {
 		    "# one source",
 	.opts = (const struct opt[]){LABELS_OPTS, {0}},
 	.run = run_remove,
+};
+
+/* ---- undo ---- */
+
+static int run_undo(struct lug *l, const struct args *a, struct err *e)
+{
+	char dir[PATH_MAX];
+	json_t *all = json_array();
+	int r = labels_dir(a, true, dir, e);
+	for (int i = 0; r == 0 && i < args_pos_n(a); i++) {
+		bool restored;
+		r = label_undo(dir, args_pos(a, i), &restored, e);
+		if (r < 0)
+			break;
+		json_array_append_new(
+			all, json_pack("{s:s, s:b}", "name", args_pos(a, i), "restored", restored));
+		if (!l->json)
+			printf("%sok%s  %s: %s\n", color(l, COLOR_GOOD), color(l, COLOR_OFF),
+			       args_pos(a, i),
+			       restored ? "the version before stands again" : "removed");
+	}
+	if (r < 0 || !l->json) {
+		json_decref(all);
+		return r;
+	}
+	return lug_print_json(all, e);
+}
+
+const struct verb verb_ledger_labels_undo = {
+	.name = "ledger labels undo",
+	.args = "NAME...",
+	.args_min = 1,
+	.args_max = -1,
+	.summary = "take back the last import of a source",
+	.doc = "The version that the import replaced stands again; when there was none, the source is removed. One version is kept.",
+	.examples = "lug ledger labels undo sanctioned_addresses_eth --ledger /data/ledger\n"
+		    "# the update was a mistake",
+	.opts = (const struct opt[]){LABELS_OPTS, {0}},
+	.run = run_undo,
 };
