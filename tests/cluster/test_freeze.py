@@ -60,6 +60,12 @@ def outcome_of(end):
         return e.code
 
 
+def test_all_steps(cluster):
+    f = Freeze(cluster, "undisturbed")
+    f.play(*Freeze.STEPS)
+    f.check_end()
+
+
 @pytest.mark.parametrize("side", ["it", "fr"])
 @pytest.mark.parametrize("process", ["lugd", "lug-keyd"])
 @pytest.mark.parametrize("step", Freeze.STEPS)
