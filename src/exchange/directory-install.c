@@ -387,7 +387,8 @@ int directory_take(struct directory *d, const char *from, bool link, const void 
 {
 	_cleanup_(incoming_done) struct incoming in = {.from = from};
 	enum directory_result result = DIRECTORY_KNOWN;
-	if (store_in_txn(d->x->s))
+	/* A caller that undoes its transaction would undo a proof with it; a unit of work (env.leads) is only undone as a whole. */
+	if (store_in_txn(d->x->s) && !d->x->env->leads)
 		return err_set(e, ERR_INVAL, NULL,
 			       "A note is installed in a transaction of its own.");
 	int r = incoming_decode(&in, note, len, e);

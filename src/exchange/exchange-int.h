@@ -38,6 +38,7 @@ enum {
 	EXCHANGE_SKEW_WARN_MS = 30000,
 	EXCHANGE_SKEW_ALARM_MS = 120000,
 	EXCHANGE_CODES_MAX = 32,
+	EXCHANGE_SHARED_MS = 1000, /* how often work that another shell left is looked for */
 };
 #define EXCHANGE_NEVER INT64_MAX
 
@@ -96,7 +97,7 @@ struct exchange {
 	size_t peers_n;
 	bool peers_stale; /* the directory changed */
 	uint64_t next_send_id;
-	int64_t next_ord;
+	int64_t notes_n;     /* directory notes in the store when the directory was read last */
 	int64_t open_due_ms; /* unopened parcels wait until then; EXCHANGE_NEVER: none */
 	int64_t care_due_ms; /* expiry, warnings, cleaning */
 	int64_t started_ms;
@@ -110,6 +111,8 @@ int64_t exchange_mono(const struct exchange *x);
  * In:      detail   STEALS a JSON object; NULL: none */
 int exchange_audit(struct exchange *x, enum audit_type type, const char *who, const char *what,
 		   const char *target, json_t *detail, struct err *e) WARN_UNUSED;
+/** exchange_next_ord - the next place in the order of messages, in the open transaction */
+int exchange_next_ord(struct exchange *x, int64_t *ret_ord, struct err *e) WARN_UNUSED;
 /** exchange_note_open - parse a note of a peer and look at its type; exchange_note_verify - is it signed by a node key (or other
  * kind) of the peer that counts now for a text of this time
  * Returns: 0; as note_parse, directory_key_check, note_verify_one; -ERR_KEY_TYPE another type */

@@ -148,7 +148,7 @@ bool exchange_temporary(int code)
 
 /* ---- open and close ---- */
 
-static int next_ord(struct exchange *x, struct err *e)
+int exchange_next_ord(struct exchange *x, int64_t *ret_ord, struct err *e)
 {
 	STORE_ROWS(rows);
 	int r = store_first(x->s,
@@ -158,7 +158,7 @@ static int next_ord(struct exchange *x, struct err *e)
 	if (r < 0)
 		return r;
 	int64_t out = row_i64(&rows, "o"), in = row_i64(&rows, "i");
-	x->next_ord = (out > in ? out : in) + 1;
+	*ret_ord = (out > in ? out : in) + 1;
 	return row_err(&rows, e);
 }
 
@@ -175,8 +175,6 @@ int exchange_open(struct store *s, const struct exchange_env *env, const char *n
 	x->env = env;
 	snprintf(x->node, sizeof(x->node), "%s", node);
 	int r = directory_new(x, &x->dir, e);
-	if (r >= 0)
-		r = next_ord(x, e);
 	if (r < 0)
 		return r;
 	env->random(env->ctx, &x->next_send_id, sizeof(x->next_send_id));
@@ -205,6 +203,24 @@ struct exchange *exchange_close(struct exchange *x)
 	directory_free(x->dir);
 	free(x);
 	return NULL;
+}
+
+/* Notes are never deleted or changed: their number says whether there are new ones. */
+int exchange_follow(struct exchange *x, struct err *e)
+{
+	STORE_ROWS(rows);
+	int r = store_first(x->s,
+			    "SELECT (SELECT COUNT(*) FROM exchange_note) +"
+			    " (SELECT COUNT(*) FROM exchange_revoked) AS n",
+			    NO_VALS, &rows, e);
+	if (r < 0)
+		return r;
+	if (row_i64(&rows, "n") != x->notes_n) {
+		directory_forget(x->dir);
+		exchange_notes_changed(x);
+	}
+	x->notes_n = row_i64(&rows, "n");
+	return row_err(&rows, e);
 }
 
 /* ---- peers ---- */

@@ -103,6 +103,8 @@ struct exchange_env {
 	void (*event)(void *ctx, const struct exchange_event *ev);
 	/* Bytes free on the disk of the store; NULL: not known, nothing is refused for it. */
 	uint64_t (*disk_free)(void *ctx);
+	/* Several shells on one store: is this one the sender of the streams to a peer now? NULL: the only shell, always. */
+	bool (*leads)(void *ctx, const char *peer);
 };
 
 /** exchange_schema - tables of streams and directory, for store_migrate (before exchange_open) */
@@ -160,6 +162,10 @@ void exchange_contact(struct exchange *x, const char *peer);
 /** exchange_poll - do all work that is due: sends, retries, unopened parcels, expiry, heads and notes every 60 s
  * Returns: 0; as store_exec (call again later) */
 int exchange_poll(struct exchange *x, struct err *e) WARN_UNUSED;
+/** exchange_follow - read again what another shell on this store has changed of the directory; no struct of it may be held
+ * Returns: 0; as store_exec */
+int exchange_follow(struct exchange *x, struct err *e) WARN_UNUSED;
+
 /** exchange_next_due - on the clock of env->mono_ms, when exchange_poll should run next; never INT64_MAX while peers exist */
 int64_t exchange_next_due(struct exchange *x);
 

@@ -231,12 +231,15 @@ static int put_place(struct exchange *x, const struct peer *p, const struct parc
 static int put_row(struct exchange *x, const struct peer *p, const struct parcel *c, struct err *e)
 {
 	const struct parcel_outer *o = &c->outer;
-	int64_t n = store_exec(
+	int64_t ord = 0, n = exchange_next_ord(x, &ord, e);
+	if (n < 0)
+		return (int)n;
+	n = store_exec(
 		x->s,
 		"INSERT INTO exchange_in (peer, id, ord, class, state, reason, sent_s, expires_s, size, hash, offset_ms,"
 		" stored_s, decided_s, seen_s, acted_s, manifest, file) VALUES (?, ?, ?, ?, 1, '', ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?)",
-		VALS(val_text(p->name), val_blob(o->id16, 16), val_i64(x->next_ord++),
-		     val_i64(o->class), val_i64(o->time_s), val_i64(o->expires_s), val_u64(o->size),
+		VALS(val_text(p->name), val_blob(o->id16, 16), val_i64(ord), val_i64(o->class),
+		     val_i64(o->time_s), val_i64(o->expires_s), val_u64(o->size),
 		     val_blob(o->sha256, 32), val_i64(p->offset_ms), val_i64(exchange_now_s(x)),
 		     val_blob(NULL, 0), val_blob(c->file, (size_t)o->size)),
 		e);

@@ -157,14 +157,30 @@ static int pump(struct exchange *x, struct peer *p, size_t slot, struct err *e)
 	}
 }
 
+/* Where other shells work on the same rows: what they left to send is looked for by the clock, and who does not lead a peer's
+ * streams begins nothing. */
+static bool begins(struct exchange *x, struct peer *p, int64_t now_ms)
+{
+	if (!x->env->leads)
+		return true;
+	bool leads = x->env->leads(x->env->ctx, p->name);
+	for (size_t i = 0; i < SLOTS; i++) {
+		struct slot *s = &p->slot[i];
+		if (!s->send_id && (s->due_ms == EXCHANGE_NEVER || (!leads && s->due_ms <= now_ms)))
+			s->due_ms = now_ms + EXCHANGE_SHARED_MS;
+	}
+	return leads;
+}
+
 static int poll_peer(struct exchange *x, struct peer *p, int64_t now_ms, struct err *e)
 {
 	int r = 0;
+	bool may_begin = begins(x, p, now_ms);
 	for (size_t i = 0; r >= 0 && i < SLOTS; i++) {
 		struct slot *s = &p->slot[i];
 		if (s->send_id && now_ms - s->sent_ms >= EXCHANGE_ANSWER_MS)
 			r = outcome(x, p, i, 0, NULL, 0, e);
-		if (r >= 0 && !s->send_id && s->due_ms <= now_ms) {
+		if (r >= 0 && may_begin && !s->send_id && s->due_ms <= now_ms) {
 			r = pump(x, p, i, e);
 			if (r < 0)
 				slot_failed(x, p, i);
@@ -179,7 +195,10 @@ static int poll_opening(struct exchange *x, int64_t now_ms, struct err *e)
 	if (x->open_due_ms > now_ms)
 		return 0;
 	int r = inbox_open_waiting(x, &more, e);
-	x->open_due_ms = r < 0 ? now_ms + EXCHANGE_BACKOFF_MS : more ? now_ms : EXCHANGE_NEVER;
+	x->open_due_ms = r < 0		 ? now_ms + EXCHANGE_BACKOFF_MS
+			 : more		 ? now_ms
+			 : x->env->leads ? now_ms + EXCHANGE_SHARED_MS
+					 : EXCHANGE_NEVER;
 	return r;
 }
 

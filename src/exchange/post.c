@@ -156,12 +156,15 @@ static int put_recipient(struct exchange *x, const struct exchange_post *m, cons
 {
 	char target[48] = "parcel ";
 	hex_encode(id16, 16, target + 7);
-	int64_t r = store_exec(
+	int64_t ord = 0, r = exchange_next_ord(x, &ord, e);
+	if (r < 0)
+		return (int)r;
+	r = store_exec(
 		x->s,
 		"INSERT INTO exchange_out (peer, id, ord, lane, class, size, state, settled, reason, posted_s, expires_s,"
 		" epoch, seq, note, text_hash, stored_s, decided_s, seen_s, acted_s, warned, tries, tried_s, last_error)"
 		" VALUES (?, ?, ?, ?, ?, ?, 0, 0, '', ?, ?, 0, 0, ?, ?, 0, 0, 0, 0, 0, 0, 0, 0)",
-		VALS(val_text(to), val_blob(id16, 16), val_i64(x->next_ord++),
+		VALS(val_text(to), val_blob(id16, 16), val_i64(ord),
 		     val_i64(exchange_lane(m->class)), val_i64(m->class), val_i64((int64_t)size),
 		     val_i64(now_s), val_i64(m->expires_s), val_blob(NULL, 0), val_blob(NULL, 0)),
 		e);

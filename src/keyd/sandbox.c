@@ -23,6 +23,7 @@ static const int allowed[] = {
 	SCMP_SYS(lseek),
 	SCMP_SYS(fsync),
 	SCMP_SYS(fchmod),
+	SCMP_SYS(flock),
 	SCMP_SYS(rename),
 	SCMP_SYS(renameat),
 	SCMP_SYS(renameat2),

@@ -7,6 +7,8 @@
 #include "base/text.h"
 #include "keyd/vault-int.h"
 #include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
 
 enum {
 	LEAD_S = 14 * DAY_S,
@@ -59,6 +61,7 @@ static void closedirp(DIR **d)
 		closedir(*d);
 }
 
+/* Keys whose files are not in memory yet: all at opening, later those that another lug-keyd on this folder made. */
 static int load_keys(struct vault *v, struct err *e)
 {
 	_cleanup_(closedirp) DIR *d = opendir(v->folder);
@@ -66,7 +69,7 @@ static int load_keys(struct vault *v, struct err *e)
 		return err_set(e, err_errno(errno), v->folder, "Cannot read %s: %s", v->folder,
 			       strerror(errno));
 	for (struct dirent *de; (de = readdir(d));) {
-		if (!is_key_file(de->d_name))
+		if (!is_key_file(de->d_name) || vault_by_number(v, strtoull(de->d_name, NULL, 16)))
 			continue;
 		if (v->keys_n == KEYD_KEYS_MAX)
 			return err_set(e, ERR_QUOTA, v->folder, "More than %d keys in %s.",
@@ -161,6 +164,41 @@ enum keyd_state vault_state(const struct vault_key *key, int64_t now_s)
 	return now_s < key->pub.not_before_s  ? KEYD_FUTURE
 	       : now_s < key->pub.not_after_s ? KEYD_CURRENT
 					      : KEYD_PAST;
+}
+
+/* ---- several on one folder (docs/postgresql.md) ---- */
+
+/* One at a time makes and wipes keys. Held until the descriptor is closed. */
+static int lock_folder(const struct vault *v, int *ret_fd, struct err *e)
+{
+	char path[VAULT_PATH_MAX];
+	int r = vault_path(v->folder, "lock", path);
+	if (r < 0)
+		return err_set(e, r, v->folder, NULL);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0 || flock(fd, LOCK_EX) < 0) {
+		r = err_set(e, err_errno(errno), path, "Cannot lock %s: %s", path, strerror(errno));
+		closep(&fd);
+		return r;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+/* What another one has wiped or made. */
+static int follow_folder(struct vault *v, struct err *e)
+{
+	char path[VAULT_PATH_MAX], name[KEY_FILE_NAME_LEN + 1];
+	for (size_t i = v->keys_n; i-- > 0;) {
+		(void)snprintf(name, sizeof(name), "%016llx.key",
+			       (unsigned long long)v->keys[i].pub.number);
+		if (vault_path(v->folder, name, path) < 0 || access(path, F_OK) == 0)
+			continue;
+		secret_done(&v->keys[i].secret);
+		v->keys[i] = v->keys[--v->keys_n];
+		v->keys[v->keys_n] = (struct vault_key){0};
+	}
+	return load_keys(v, e);
 }
 
 /* ---- changing ---- */
@@ -274,8 +312,14 @@ int vault_maintain(struct vault *v, int64_t now_s, unsigned *ret_made, unsigned 
 	unsigned made = 0, wiped = 0;
 	size_t n;
 	const struct kind_row *rows = kind_rows(&n);
+	_cleanup_(closep) int lock_fd = -1;
+	int r = lock_folder(v, &lock_fd, e);
+	if (r >= 0)
+		r = follow_folder(v, e);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < n; i++) {
-		int r = maintain_kind(v, &rows[i], now_s, &made, e);
+		r = maintain_kind(v, &rows[i], now_s, &made, e);
 		if (r < 0)
 			return r;
 	}
@@ -285,7 +329,7 @@ int vault_maintain(struct vault *v, int64_t now_s, unsigned *ret_made, unsigned 
 	for (size_t i = v->keys_n; steady && i-- > 0;) {
 		if (now_s - v->keys[i].pub.not_after_s < KEEP_S)
 			continue;
-		int r = vault_wipe(v, v->keys[i].pub.number, e);
+		r = vault_wipe(v, v->keys[i].pub.number, e);
 		if (r < 0)
 			return r;
 		wiped++;

@@ -103,7 +103,10 @@ int api_status(struct api_call *c, struct err *e)
 		     add(o, "roles", officer_roles_json(c->who.roles)) +
 		     add(o, "peers", peers_json(d, e)) + add(o, "alarms", alarms_json(d)) +
 		     add(o, "audit",
-			 json_pack("{s:I}", "entries", (json_int_t)audit_log_size(d->audit)));
+			 json_pack("{s:I}", "entries",
+				   (json_int_t)(d->audit ? audit_log_size(d->audit) : 0)));
+	if (d->shared.on)
+		failed += add(o, "leases", shared_json(d));
 	if (failed)
 		return e->code ? e->code : err_set(e, ERR_NOMEM, NULL, NULL);
 	return api_reply(c, TAKE_PTR(o), e);

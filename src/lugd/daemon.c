@@ -90,8 +90,9 @@ static int open_folder(struct lugd *d, bool make, struct err *e)
 
 static int open_store(struct lugd *d, struct err *e)
 {
-	const struct store_schema *const schemas[] = {audit_schema(), exchange_schema(),
-						      request_schema(), &officer_schema};
+	const struct store_schema *const schemas[] = {store_lease_schema(), audit_schema(),
+						      exchange_schema(), request_schema(),
+						      &officer_schema};
 	char path[CONF_TEXT_MAX + 1];
 	const char *where = d->conf.store.text;
 	int r = 0;
@@ -148,6 +149,7 @@ static int open_logic(struct lugd *d, struct err *e)
 	int r = http_peers_open(&peers, &d->peers, e);
 	if (r < 0)
 		return r;
+	shared_init(d);
 	env_init(d);
 	r = exchange_open(d->store, &d->env, lugd_node(d), &d->exchange, e);
 	if (r >= 0)
@@ -274,7 +276,7 @@ static void close_listeners(struct lugd *d)
 static void seal_audit(struct lugd *d)
 {
 	struct err e = {0};
-	if (d->audit && audit_log_flush(d->audit, &e) < 0)
+	if (d->audit && shared_leads(d, SHARED_AUDIT) && audit_log_flush(d->audit, &e) < 0)
 		log_broken("audit",
 			   "the last entries are not sealed yet; the next start does it: %s",
 			   e.message);
@@ -288,6 +290,7 @@ void lugd_stop(struct lugd *d)
 	d->requests = requests_close(d->requests);
 	seal_audit(d);
 	d->audit = audit_log_close(d->audit);
+	shared_leave(d);
 	d->store = store_close(d->store);
 	d->identity = http_identity_close(d->identity);
 	d->keyd_tls = keyd_close(d->keyd_tls);

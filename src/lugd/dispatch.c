@@ -171,16 +171,24 @@ int api_peer_notes(struct api_call *c, struct err *e)
 	return receive(c, e);
 }
 
-void dispatch_job(struct lugd *d, struct http_job *job)
+static int run_job(struct lugd *d, struct http_job *job)
 {
 	struct api_call *c = &job->call;
 	if (job->stage == HTTP_ADMIT)
-		job->result = admit_peer(d, job);
-	else if (c->route->listener == API_PEOPLE)
-		job->result = run_people(d, job);
-	else
-		job->result = c->route->handler(c, &job->e);
+		return admit_peer(d, job);
+	return c->route->listener == API_PEOPLE ? run_people(d, job)
+						: c->route->handler(c, &job->e);
+}
+
+void dispatch_job(struct lugd *d, struct http_job *job)
+{
+	job->result = unit_begin(d, &job->e);
+	if (job->result >= 0)
+		job->result = run_job(d, job);
+	int r = unit_end(d, job->result < 0 ? NULL : &job->e);
+	if (job->result >= 0 && r < 0)
+		job->result = r;
 	if (job->result < 0 && http_status(job->result) >= 500)
-		log_unusual("dispatch", "%s failed: %s", c->route->name, job->e.message);
+		log_unusual("dispatch", "%s failed: %s", job->call.route->name, job->e.message);
 	http_job_finish(job);
 }

@@ -79,10 +79,9 @@ static struct flight *flight(struct lugd *d, uint64_t send_id)
 	return NULL;
 }
 
-static int send_to(void *ctx, const char *peer, enum exchange_kind kind, const void *p, size_t len,
-		   uint64_t send_id, struct err *e)
+int env_post(struct lugd *d, const char *peer, enum exchange_kind kind, const void *p, size_t len,
+	     uint64_t send_id, struct err *e)
 {
-	struct lugd *d = ctx;
 	char url[HTTP_URL_MAX + 1];
 	const struct directory_node *node = directory_node(exchange_directory(d->exchange), peer);
 	struct peer_state *state = peer_state(d, peer);
@@ -103,6 +102,21 @@ static int send_to(void *ctx, const char *peer, enum exchange_kind kind, const v
 	return 0;
 }
 
+static int send_to(void *ctx, const char *peer, enum exchange_kind kind, const void *p, size_t len,
+		   uint64_t send_id, struct err *e)
+{
+	struct lugd *d = ctx;
+	return unit_open(d) ? unit_post(d, peer, kind, p, len, send_id)
+			    : env_post(d, peer, kind, p, len, send_id, e);
+}
+
+static bool leads(void *ctx, const char *peer)
+{
+	char name[SHARED_LEASE_MAX];
+	(void)snprintf(name, sizeof(name), SHARED_STREAM "%s", peer);
+	return shared_leads(ctx, name);
+}
+
 void env_sent(void *ctx, uint64_t id, unsigned status, const void *p, size_t len, const char *why)
 {
 	struct lugd *d = ctx;
@@ -121,7 +135,11 @@ void env_sent(void *ctx, uint64_t id, unsigned status, const void *p, size_t len
 	}
 	if (f)
 		f->send_id = 0;
-	if (exchange_sent(d->exchange, id, status, p, len, &e) < 0)
+	int r = unit_begin(d, &e);
+	if (r >= 0)
+		r = exchange_sent(d->exchange, id, status, p, len, &e);
+	int end = unit_end(d, r < 0 ? NULL : &e);
+	if (r < 0 || end < 0)
 		log_unusual("exchange", "an answer could not be taken in: %s", e.message);
 	d->dirty = true;
 }
@@ -152,5 +170,6 @@ void env_init(struct lugd *d)
 				       .unwrap = unwrap,
 				       .send = send_to,
 				       .event = event,
-				       .disk_free = disk_free};
+				       .disk_free = disk_free,
+				       .leads = d->shared.on ? leads : NULL};
 }

@@ -56,7 +56,11 @@ static void poll_logic(struct lugd *d)
 		return;
 	bool refresh = d->dirty;
 	d->dirty = false;
-	int r = exchange_poll(d->exchange, &e);
+	int r = unit_begin(d, &e);
+	if (r >= 0)
+		r = exchange_poll(d->exchange, &e);
+	int end = unit_end(d, r < 0 ? NULL : &e);
+	r = r < 0 ? r : end;
 	if (r >= 0 && refresh)
 		r = pins_refresh(d, &e);
 	if (r < 0)
@@ -74,14 +78,19 @@ static void tick(struct lugd *d)
 	if (now_ms < d->tick_due_ms)
 		return;
 	d->tick_due_ms = now_ms + TICK_MS;
-	if (audit_log_tick(d->audit, now_ms, &e) < 0)
+	shared_tick(d, now_ms);
+	if (shared_leads(d, SHARED_AUDIT) && d->audit && audit_log_tick(d->audit, now_ms, &e) < 0)
 		log_broken("audit", "entries cannot be sealed: %s", e.message);
 	if (now_ms / TICK_MS % PINS_TICKS == 0) {
 		if (pins_refresh(d, &e) < 0)
 			log_unusual("lugd", "pins cannot be taken over: %s", e.message);
 		own_note_check(d, false);
 	}
-	int rings = requests_poll(d->requests, &e);
+	int rings = unit_begin(d, &e);
+	if (rings >= 0)
+		rings = requests_poll(d->requests, &e);
+	int end = unit_end(d, rings < 0 ? NULL : &e);
+	rings = rings < 0 || end >= 0 ? rings : end;
 	if (rings < 0)
 		log_unusual("request", "clocks are put off: %s", e.message);
 	else if (rings > 0)

@@ -55,6 +55,50 @@ int pins_find(struct pins *p, const uint8_t pin32[static HTTP_PIN_LEN], int64_t 
 /** pins_refresh - take the pins of the directory's notes over */
 int pins_refresh(struct lugd *d, struct err *e) WARN_UNUSED;
 
+/* ---- shared.c: several daemons on one store ---- */
+#define SHARED_AUDIT "audit" /* the lease of the audit log's appender */
+#define SHARED_STREAM "to "  /* and a peer's name: of the sender of one stream */
+enum { SHARED_LEASE_MAX = API_NAME_MAX + 8, SHARED_LEASES_MAX = PEERS_MAX + 1 };
+
+struct shared_lease {
+	char name[SHARED_LEASE_MAX];
+	int64_t until_ms; /* mono; 0 not held */
+};
+struct shared_post {
+	struct shared_post *next;
+	char peer[API_NAME_MAX + 1];
+	enum exchange_kind kind;
+	uint8_t *bytes;
+	size_t len;
+	uint64_t send_id;
+};
+struct shared {
+	bool on;
+	char holder[17];
+	struct store_txn txn; /* of the unit of work */
+	struct shared_post *posts;
+	struct shared_lease leases[SHARED_LEASES_MAX];
+	size_t leases_n;
+	bool led_audit;
+	int64_t follow_due_ms;
+};
+void shared_init(struct lugd *d);
+/** unit_begin - one transaction around a call or a turn of the logic, where the store is shared; unit_end - commit it, then send what
+ *              was put off; what could not be committed was not done. unit_open - is there one; unit_post - send at its end
+ * Returns: 0; as store_begin, store_commit; -ERR_NOMEM */
+int unit_begin(struct lugd *d, struct err *e) WARN_UNUSED;
+int unit_end(struct lugd *d, struct err *e) WARN_UNUSED;
+bool unit_open(const struct lugd *d);
+int unit_post(struct lugd *d, const char *peer, enum exchange_kind kind, const void *bytes,
+	      size_t len, uint64_t send_id) WARN_UNUSED;
+/** shared_leads - may this daemon do what a lease is for; always where the store is its own
+ * shared_tick - take and prolong leases, read what others changed; every second. shared_leave - give them up
+ * shared_json - the names of the leases held */
+bool shared_leads(struct lugd *d, const char *name);
+void shared_tick(struct lugd *d, int64_t now_ms);
+void shared_leave(struct lugd *d);
+json_t *shared_json(struct lugd *d);
+
 /* ---- the daemon ---- */
 struct peer_state {
 	char name[API_NAME_MAX + 1];
@@ -105,8 +149,9 @@ struct lugd {
 	size_t alarms_n;			       /* ever raised */
 	int64_t started_ms;			       /* mono */
 	int64_t tick_due_ms, keys_due_ms, poll_due_ms; /* mono */
-	enum own_note own_note;			       /* as last looked at */
-	bool dirty; /* a call may have changed something: poll soon */
+	struct shared shared;
+	enum own_note own_note; /* as last looked at */
+	bool dirty;		/* a call may have changed something: poll soon */
 	bool stop, reload;
 };
 
@@ -128,6 +173,9 @@ void lugd_alarm(struct lugd *d, bool wake, const char *fmt, ...)
 
 /* ---- env.c: the outside of exchange ---- */
 void env_init(struct lugd *d);
+/** env_post - begin a POST to a peer now; as exchange_env.send */
+int env_post(struct lugd *d, const char *peer, enum exchange_kind kind, const void *p, size_t len,
+	     uint64_t send_id, struct err *e) WARN_UNUSED;
 /** env_sent - outcome of a POST, for http_peers_options.done */
 void env_sent(void *ctx, uint64_t id, unsigned status, const void *p, size_t len, const char *why);
 /** env_log_signer - signs checkpoints, for struct audit_key */

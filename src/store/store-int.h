@@ -43,6 +43,8 @@ struct store_engine {
 	int64_t (*column_i64)(void *handle, int i);
 	const void *(*column_bytes)(void *handle, int i, size_t *ret_len);
 
+	int (*now_ms)(struct store *s, int64_t *ret_ms,
+		      struct err *e); /* Unix, by the database's clock */
 	int (*backup)(struct store *s, const char *path, struct err *e);
 	int (*verify)(struct store *s, struct err *e);
 };

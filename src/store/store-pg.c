@@ -18,7 +18,7 @@
 
 enum {
 	TXN_IDLE_MS =
-		60000, /* a transaction in which nothing happens for so long is ended by the server */
+		20000, /* a transaction in which nothing happens for so long is ended by the server */
 	RESOLVE_PAUSE_MS = 50,
 	LAST_WORDS_MS = 50, /* between a server's last words and the end of the connection */
 	COMMAND_MAX = 512,
@@ -448,6 +448,16 @@ static int engine_script(struct store *s, const char *sql, struct err *e)
 	return r;
 }
 
+static int engine_now_ms(struct store *s, int64_t *ret_ms, struct err *e)
+{
+	char text[24];
+	int r = pg_command(s, "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS int8)",
+			   text, sizeof(text), e);
+	if (r == 0)
+		*ret_ms = strtoll(text, NULL, 10);
+	return r;
+}
+
 static int engine_backup(struct store *s, const char *path, struct err *e)
 {
 	return err_set(
@@ -510,6 +520,7 @@ const struct store_engine store_pg = {
 	.column_type = pg_column_type,
 	.column_i64 = pg_column_i64,
 	.column_bytes = pg_column_bytes,
+	.now_ms = engine_now_ms,
 	.backup = engine_backup,
 	.verify = engine_verify,
 };

@@ -5,6 +5,7 @@
  * the log is cut back when it was checkpointed. The file carries an application id, so that a database of something else is
  * refused instead of written to. */
 #include "base/file.h"
+#include "base/time.h"
 #include "store/store-int.h"
 #include <fcntl.h>
 #include <limits.h>
@@ -395,6 +396,13 @@ static int engine_script(struct store *s, const char *sql, struct err *e)
 	return run(s, sql, e);
 }
 
+/* Everybody who uses a file is on its machine. */
+static int engine_now_ms(struct store *s, int64_t *ret_ms, struct err *e)
+{
+	*ret_ms = time_now_ms();
+	return 0;
+}
+
 static int engine_verify(struct store *s, struct err *e)
 {
 	char found[200];
@@ -491,6 +499,7 @@ const struct store_engine store_sqlite = {
 	.column_type = engine_column_type,
 	.column_i64 = engine_column_i64,
 	.column_bytes = engine_column_bytes,
+	.now_ms = engine_now_ms,
 	.backup = engine_backup,
 	.verify = engine_verify,
 };

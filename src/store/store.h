@@ -229,6 +229,24 @@ int store_downgrade(struct store *s, const struct store_schema *schema, uint32_t
 int store_version(struct store *s, const char *module, uint32_t *ret_number,
 		  struct err *e) WARN_UNUSED;
 
+/* ---- leases: one of several programs on one store ---- */
+
+/** store_lease_schema - their table, for store_migrate */
+const struct store_schema *store_lease_schema(void);
+
+/** store_lease_take - become or stay the holder of a lease, in the open write transaction
+ * In:      name     what only one may do at a time
+ *          holder   this program: unique, and new at each start
+ *          life_ms  from now, by the database's clock
+ * Notes:   hold it by an own steady clock from before the call, and for less than life_ms. What must never happen twice is
+ *          also written in a transaction that looks at the rows: a program that stands still does not know that its lease ran out
+ * Returns: 1 held; 0 another one holds it; as store_exec */
+int store_lease_take(struct store *s, const char *name, const char *holder, uint32_t life_ms,
+		     struct err *e) WARN_UNUSED;
+
+/** store_lease_leave - give up all leases of a holder, so that nobody has to wait for their end */
+int store_lease_leave(struct store *s, const char *holder, struct err *e) WARN_UNUSED;
+
 /* ---- care ---- */
 
 /** store_backup - a consistent copy while others go on working: written beside `path`, checked, then renamed

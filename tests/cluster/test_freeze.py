@@ -119,8 +119,9 @@ def test_kill_at_the_write(cluster, step, nth):
 
 def test_audit_logs_verify_offline_after_all_of_it(cluster):
     for node in cluster.nodes.values():
-        key, entries = node.log_key(), node.status()["audit"]["entries"]
         events = [e["audit"] for r in node.requests() for e in node.show(r["id"])["events"]]
+        key, entries = node.log_key(), wait_for("the last event is sealed", lambda: (lambda n: n if n > max(events) else 0)(
+            node.status()["audit"]["entries"]))
         assert len(events) == len(set(events))
         assert node.stop() == 0
         report = node.verify_audit(key)
