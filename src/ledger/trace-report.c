@@ -21,12 +21,12 @@ const char *trace_engine_name(enum trace_engine e)
 const char *trace_end_name(enum trace_end e)
 {
 	static const char *const names[TRACE_END_N] = {
-		[TRACE_FLOWS] = "flows",       [TRACE_UNSPENT] = "unspent",
-		[TRACE_LOST] = "lost",	       [TRACE_FOREIGN] = "foreign",
-		[TRACE_MINTED] = "minted",     [TRACE_LABEL] = "label",
-		[TRACE_HOPS] = "hops",	       [TRACE_DUST] = "dust",
-		[TRACE_COINJOIN] = "coinjoin", [TRACE_UNKNOWN] = "unknown",
-		[TRACE_BUDGET] = "budget",
+		[TRACE_FLOWS] = "flows",     [TRACE_UNSPENT] = "unspent",
+		[TRACE_LOST] = "lost",	     [TRACE_FOREIGN] = "foreign",
+		[TRACE_MINTED] = "minted",   [TRACE_LABEL] = "label",
+		[TRACE_ENTITY] = "entity",   [TRACE_HOPS] = "hops",
+		[TRACE_DUST] = "dust",	     [TRACE_COINJOIN] = "coinjoin",
+		[TRACE_UNKNOWN] = "unknown", [TRACE_BUDGET] = "budget",
 	};
 	return (unsigned)e < TRACE_END_N ? names[e] : "?";
 }
@@ -61,9 +61,14 @@ static int holder_cmp(const void *a, const void *b)
 	return x->address < y->address ? -1 : x->address > y->address;
 }
 
-static void holder_add(struct trace_holder *h, const struct trace_reached *r)
+static void holder_add(struct trace_holder *h, const struct trace *t, uint32_t i)
 {
+	const struct trace_reached *r = &t->reached[i];
 	bool seed = r->parent == TRACE_NONE;
+	if (!seed && (!h->output_n || r->hops < t->reached[h->nearest].hops))
+		h->nearest = i;
+	if (!seed && (!h->output_n || r->amount > t->reached[h->largest].amount))
+		h->largest = i;
 	h->output_n += !seed;
 	h->received += seed ? 0 : r->amount;
 	if (r->end == TRACE_UNSPENT)
@@ -89,8 +94,9 @@ int trace_holders(const struct trace *t, const struct trace_source *s, struct tr
 	for (uint32_t i = 0; i < entry_n; i++) {
 		if (!i || v[i].address != v[i - 1].address)
 			h[n++] = (struct trace_holder){.address = v[i].address,
-						       .first = v[i].reached};
-		holder_add(&h[n - 1], &t->reached[v[i].reached]);
+						       .nearest = v[i].reached,
+						       .largest = v[i].reached};
+		holder_add(&h[n - 1], t, v[i].reached);
 	}
 	qsort(h, n, sizeof(*h), holder_cmp);
 	*ret_n = n;

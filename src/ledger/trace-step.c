@@ -73,9 +73,12 @@ enum trace_end reached_exact_end(const struct work *w, uint64_t output, uint32_t
 static enum trace_end stop_reason(const struct work *w, const struct trace_reached *r)
 {
 	bool seed = r->parent == TRACE_NONE;
-	if (!seed && w->p.stop && !(r->output & TRACE_FEE) &&
-	    w->p.stop(w->p.stop_ctx, w->s->out_address(w->s->ctx, r->output)))
-		return TRACE_LABEL;
+	if (!seed && w->p.stop && !(r->output & TRACE_FEE)) {
+		enum trace_end end =
+			w->p.stop(w->p.stop_ctx, w->s->out_address(w->s->ctx, r->output));
+		if (end != TRACE_FLOWS)
+			return end;
+	}
 	if (r->hops >= w->p.hops_max)
 		return TRACE_HOPS;
 	if (!seed && r->amount < w->p.amount_min)

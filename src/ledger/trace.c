@@ -99,8 +99,10 @@ static int seeds_take(struct work *w, const uint64_t *seeds, size_t n, struct er
 static int conserved(struct trace *t)
 {
 	unsigned __int128 out = (unsigned __int128)t->fees + t->minted;
-	for (uint32_t i = 0; i < t->reached_n; i++)
+	for (uint32_t i = 0; i < t->reached_n; i++) {
 		t->ended[t->reached[i].end] += t->reached[i].amount;
+		t->ended_n[t->reached[i].end]++;
+	}
 	for (int end = TRACE_FLOWS + 1; end < TRACE_END_N; end++)
 		out += end == TRACE_MINTED ? 0 : t->ended[end];
 	return out + t->overlap == (unsigned __int128)t->seeds + t->spread ? 0 : -ERR_CORRUPT;

@@ -37,6 +37,7 @@ enum trace_end {
 	TRACE_FOREIGN,
 	TRACE_MINTED,
 	TRACE_LABEL,
+	TRACE_ENTITY,
 	TRACE_HOPS,
 	TRACE_DUST,
 	TRACE_COINJOIN,
@@ -123,7 +124,8 @@ struct trace_params {
 	uint64_t amount_min;  /* stop below; 0 or 1: never */
 	uint32_t reached_max; /* budget of outputs; 0: TRACE_REACHED_MAX */
 	uint32_t runs_max;    /* budget of fifo and lifo intervals; 0: TRACE_RUNS_MAX */
-	bool (*stop)(void *ctx, uint32_t address); /* stop at this address? NULL: never */
+	/* Stop at this address? TRACE_FLOWS, or the end that it gets. NULL: never */
+	enum trace_end (*stop)(void *ctx, uint32_t address);
 	void *stop_ctx;
 	/* Called at the start and every TRACE_TICK_TX transactions followed; false ends the trace as the budget does. NULL: never */
 	bool (*tick)(void *ctx, const struct trace_progress *p);
@@ -153,9 +155,10 @@ struct trace {
 	uint32_t tx_followed;
 	enum trace_engine engine;		       /* that it ended with */
 	uint64_t seeds, overlap, spread, fees, minted; /* see taint.md 6 */
-	uint64_t ended[TRACE_END_N]; /* amounts; of TRACE_FLOWS what passed through */
-	struct trace_run *runs;	     /* fifo, lifo: intervals of all reached outputs, else NULL */
-	uint32_t *run_first;	     /* [reached_n + 1] where those of each begin */
+	uint64_t ended[TRACE_END_N];   /* amounts; of TRACE_FLOWS what passed through */
+	uint32_t ended_n[TRACE_END_N]; /* reached outputs */
+	struct trace_run *runs;	       /* fifo, lifo: intervals of all reached outputs, else NULL */
+	uint32_t *run_first;	       /* [reached_n + 1] where those of each begin */
 };
 
 /** trace_run - follow seeds through a chain
@@ -180,7 +183,8 @@ uint32_t trace_path(const struct trace *t, uint32_t i, uint32_t *path, uint32_t 
 struct trace_holder {
 	uint32_t address;  /* 0: nobody */
 	uint32_t output_n; /* reached outputs of the address, seeds not counted */
-	uint32_t first;	   /* index of the one reached first */
+	uint32_t nearest,
+		largest; /* index of the one with fewest hops, with the largest amount; of several the first */
 	uint64_t received; /* their amounts together: money that passes twice counts twice */
 	uint64_t unspent,
 		stopped; /* of these, what lies there, and what was not followed for another reason */

@@ -2,77 +2,49 @@
  * lug trace: where money went or came from. Works alone on a ledger; needs no running node. */
 #include "base/text.h"
 #include "chain/amount.h"
-#include "chain/hash.h"
 #include "chain/network.h"
 #include "crypto/crypto.h"
+#include "graph/graph.h"
+#include "ledger/entity.h"
 #include "ledger/label.h"
 #include "ledger/ledger.h"
 #include "lug/address-report.h"
 #include "lug/ledger-report.h"
-#include "lug/trace-report.h"
+#include "lug/trace-print.h"
+#include "report/trace-report.h"
 #include <inttypes.h>
 #include <limits.h>
 #include <unistd.h>
 
 enum {
-	SEEDS_MAX = 10000000,
 	LIMIT_DEFAULT = 20,
+	LIMIT_PAGE = 100,
+	BOXES_PAGE = 80, /* that a page is readable with */
 	LIMIT_JSON = 1000,
 	LIMIT_MAX = 1000000,
-	MAX_SECONDS = 30 * 86400
+	MAX_SECONDS = 30 * 86400,
+	PAGE_MAX = 256 << 20 /* bytes of a page or a graph */
 };
+
+/* What one run works with. */
+struct tracing {
+	struct ledger *ledger;
+	struct labels *labels;
+	struct entities *entities; /* NULL: none were made */
+	struct trace_seeds seeds;
+	struct trace_params params;
+	struct trace_stops stops;
+};
+
+static void tracing_done(struct tracing *t)
+{
+	trace_seeds_done(&t->seeds);
+	entities_close(t->entities);
+	labels_close(t->labels);
+	ledger_close(t->ledger);
+}
 
 /* ---- seeds ---- */
-
-struct seeds {
-	uint64_t *p;
-	size_t n, cap;
-};
-
-static int seed_add(struct seeds *s, uint64_t output, struct err *e)
-{
-	if (s->n == SEEDS_MAX)
-		return err_set(e, ERR_OVERSIZE, "seed", "more than %d outputs to begin with",
-			       SEEDS_MAX);
-	if (s->n == s->cap) {
-		size_t cap = s->cap ? s->cap * 2 : 256;
-		uint64_t *p = realloc(s->p, cap * sizeof(*p));
-		if (!p)
-			return err_set(e, ERR_NOMEM, NULL, NULL);
-		s->p = p;
-		s->cap = cap;
-	}
-	s->p[s->n++] = output;
-	return 0;
-}
-
-/* TXID:N or TXID, whose text is known to begin with 64 hex digits. */
-static int seed_tx(const struct ledger *l, const char *text, const uint8_t txid32[static 32],
-		   struct seeds *s, struct err *e)
-{
-	const char *position = text[64] == ':' ? text + 65 : NULL;
-	struct ledger_tx tx;
-	uint32_t txnum;
-	uint64_t n = 0;
-	int r = ledger_tx_find(l, txid32, &txnum);
-	if (r == 0)
-		r = ledger_tx_get(l, txnum, &tx);
-	if (r == -ERR_NOENT)
-		return err_set(
-			e, r, "txid",
-			"No transaction %.64s in this ledger, which reaches to block %" PRIu32 ".",
-			text, ledger_info(l)->height);
-	if (r < 0)
-		return err_set(e, r, "txid", NULL);
-	if (position &&
-	    (dec_parse_u64(position, strlen(position), UINT32_MAX, &n) < 0 || n >= tx.out_n))
-		return err_set(e, ERR_RANGE, "output",
-			       "The transaction has outputs 0 to %" PRIu32 ", but no \"%.12s\".",
-			       tx.out_n - 1, position);
-	for (uint64_t i = position ? n : 0; r == 0 && i < (position ? n + 1 : tx.out_n); i++)
-		r = seed_add(s, tx.first_out + i, e);
-	return r;
-}
 
 /* As lug address does: the likely typing error belongs to the answer. */
 static int seed_mistyped(const char *text, struct err *e)
@@ -83,46 +55,14 @@ static int seed_mistyped(const char *text, struct err *e)
 	return r < 0 ? r : err_set(e, ERR_CHECKSUM, "address", NULL);
 }
 
-static int seed_address(const struct ledger *l, const char *text, struct seeds *s, struct err *e)
+static int seed_of(struct tracing *t, const char *text, struct err *e)
 {
-	uint64_t page[256], after = LEDGER_OUTPUT_NONE;
-	uint32_t id;
-	int64_t n;
-	int r = ledger_address_find_text(l, text, &id, e);
-	if (r == -ERR_NOENT)
-		return err_set(
-			e, r, "address",
-			"%.100s was never seen in this ledger, which reaches to block %" PRIu32 ".",
-			text, ledger_info(l)->height);
-	if (r == -ERR_CHECKSUM)
-		return seed_mistyped(text, e);
-	if (r == -ERR_FORMAT)
-		return err_set(e, r, "seed", "\"%.100s\" is neither TXID:N, TXID nor an address",
-			       text);
-	if (r < 0)
-		return r;
-	while ((n = ledger_address_outputs(l, id, after, page, ARRAY_LEN(page))) > 0) {
-		for (int64_t i = 0; i < n; i++) {
-			r = ledger_out_known(l, page[i]) ? seed_add(s, page[i], e) : 0;
-			if (r < 0)
-				return r;
-		}
-		after = page[n - 1];
-	}
-	return n < 0 ? err_set(e, (int)n, "ledger", NULL) : 0;
-}
-
-static int seed_of(const struct ledger *l, const char *text, struct seeds *s, struct err *e)
-{
-	uint8_t txid32[32];
-	size_t len = strlen(text);
-	if (len >= 64 && (len == 64 || text[64] == ':') && hash_parse(text, 64, txid32) == 0)
-		return seed_tx(l, text, txid32, s, e);
-	return seed_address(l, text, s, e);
+	int r = trace_seeds_add(&t->seeds, t->ledger, t->entities, text, e);
+	return r == -ERR_CHECKSUM ? seed_mistyped(text, e) : r;
 }
 
 /* Seeds of a file: one a line, "#" begins a comment. The line is told when one is wrong. */
-static int seeds_file(const struct ledger *l, const char *path, struct seeds *s, struct err *e)
+static int seeds_file(struct tracing *t, const char *path, struct err *e)
 {
 	bool std = strcmp(path, "-") == 0;
 	_cleanup_(fclosep) FILE *own = std ? NULL : fopen(path, "re");
@@ -138,7 +78,7 @@ static int seeds_file(const struct ledger *l, const char *path, struct seeds *s,
 		text[strcspn(text, " \t\r\n#")] = 0;
 		if (!*text)
 			continue;
-		r = seed_of(l, text, s, &why);
+		r = seed_of(t, text, &why);
 		if (r < 0)
 			(void)err_set(e, r, "seeds", "%s, line %" PRIu32 ": %s", path, n,
 				      why.message);
@@ -183,13 +123,11 @@ static int read_params(const struct args *a, unsigned decimals, struct trace_par
 	return r;
 }
 
-static int open_labels(const struct args *a, const struct ledger *led, struct labels **ret,
-		       struct err *e)
+static int open_labels(const struct args *a, struct tracing *t, const char *ledger, struct err *e)
 {
-	const char *dir = args_str(a, "labels"), *ledger = args_str(a, "ledger");
+	const char *dir = args_str(a, "labels");
 	char path[PATH_MAX];
 	if (!dir) {
-		ledger = ledger ? ledger : getenv("LUG_LEDGER");
 		int n = snprintf(path, sizeof(path), "%s/labels", ledger);
 		if (n >= (int)sizeof(path))
 			return err_set(e, ERR_OVERSIZE, "ledger", "The folder's path is too long.");
@@ -197,7 +135,130 @@ static int open_labels(const struct args *a, const struct ledger *led, struct la
 	} else if (access(dir, F_OK) < 0) {
 		return err_set(e, err_errno(errno), "labels", "%s: %s", dir, strerror(errno));
 	}
-	return labels_open(dir, network_net(ledger_network(led)), ret, e);
+	return labels_open(dir, network_net(ledger_network(t->ledger)), &t->labels, e);
+}
+
+/* Entities are shown when they were made; who names a set, or a stop at large ones, needs them. */
+static int open_entities(const struct args *a, struct tracing *t, const char *ledger, struct err *e)
+{
+	const char *set = args_str(a, "entities");
+	bool needed = set || args_str(a, "stop-at-entities");
+	uint32_t bits = 0;
+	struct err why = {0};
+	int r = set ? heuristic_set_parse(set, &bits, e) : 0;
+	if (r < 0)
+		return r;
+	r = entities_open(ledger, t->ledger, bits, &t->entities, &why);
+	if (r == -ERR_NOENT && !needed)
+		return 0;
+	return r < 0 ? err_set(e, r, "entities", "%s", why.message) : 0;
+}
+
+static int read_stops(const struct args *a, struct tracing *t, struct err *e)
+{
+	uint64_t size = 0;
+	int r = args_u64(a, "stop-at-entities", 1, UINT32_MAX, &size, e);
+	t->stops = (struct trace_stops){
+		.ledger = t->ledger,
+		.labels = args_flag(a, "stop-at-labels") ? t->labels : NULL,
+		.entities = size ? t->entities : NULL,
+		.entity_max = size,
+	};
+	if (t->stops.labels || t->stops.entities) {
+		t->params.stop = trace_stop_at;
+		t->params.stop_ctx = &t->stops;
+	}
+	return r;
+}
+
+static int open_all(const struct args *a, struct tracing *t, struct err *e)
+{
+	const char *ledger = args_str(a, "ledger");
+	int r = report_ledger_open(a, &t->ledger, e);
+	ledger = ledger ? ledger : getenv("LUG_LEDGER");
+	if (r == 0)
+		r = read_params(a, ledger_network(t->ledger)->decimals, &t->params, e);
+	if (r == 0)
+		r = open_labels(a, t, ledger, e);
+	if (r == 0)
+		r = open_entities(a, t, ledger, e);
+	return r < 0 ? r : read_stops(a, t, e);
+}
+
+static int read_seeds(const struct args *a, struct tracing *t, struct err *e)
+{
+	int r = 0;
+	for (int i = 0; r == 0 && i < args_pos_n(a); i++)
+		r = seed_of(t, args_pos(a, i), e);
+	for (int i = 0; r == 0 && args_nth(a, "seeds", i); i++)
+		r = seeds_file(t, args_nth(a, "seeds", i), e);
+	if (r == 0 && !t->seeds.n)
+		r = err_set(
+			e, ERR_INVAL, "seed",
+			"Nothing to begin at: name TXID:N, TXID or an address, or --seeds FILE.");
+	return r;
+}
+
+/* ---- forms of the answer ---- */
+
+enum form { FORM_TEXT, FORM_JSON, FORM_CSV, FORM_DOT, FORM_HTML };
+
+static int read_form(const struct lug *l, const struct args *a, enum form *ret, struct err *e)
+{
+	int n = l->json + args_flag(a, "csv") + args_flag(a, "dot") + args_flag(a, "html");
+	if (n > 1)
+		return err_set(e, ERR_INVAL, "csv",
+			       "--json, --csv, --dot and --html exclude each other");
+	*ret = l->json		      ? FORM_JSON
+	       : args_flag(a, "csv")  ? FORM_CSV
+	       : args_flag(a, "dot")  ? FORM_DOT
+	       : args_flag(a, "html") ? FORM_HTML
+				      : FORM_TEXT;
+	return 0;
+}
+
+static int print_drawn(void (*draw)(const json_t *report, struct buf *out), const json_t *report,
+		       struct err *e)
+{
+	_cleanup_(buf_done) struct buf b;
+	buf_init(&b, PAGE_MAX);
+	draw(report, &b);
+	int r = buf_err(&b);
+	if (r == 0 && (fwrite(b.p, 1, b.len, stdout) != b.len || fflush(stdout) == EOF))
+		r = -ERR_IO;
+	return r < 0 ? err_set(e, r, NULL, "cannot write the page") : 0;
+}
+
+static int print_form(struct lug *l, enum form form, const struct trace_report *rep, struct err *e)
+{
+	_cleanup_(json_decrefp) json_t *j = NULL;
+	if (form == FORM_CSV)
+		return trace_report_csv(rep, stdout, e);
+	int r = trace_report_json(rep, &j, e);
+	if (r < 0)
+		return r;
+	switch (form) {
+	case FORM_JSON:
+		r = trace_assets_add(j, e);
+		return r < 0 ? r : lug_print_json(TAKE_PTR(j), e);
+	case FORM_DOT:
+		return print_drawn(trace_report_dot, j, e);
+	case FORM_HTML:
+		return print_drawn(trace_report_html, j, e);
+	case FORM_TEXT:
+	case FORM_CSV:
+		break;
+	}
+	return trace_report_print(l, j, e);
+}
+
+static int read_boxes(const struct args *a, enum form form, uint32_t *ret, struct err *e)
+{
+	bool drawn = form == FORM_DOT || form == FORM_HTML || args_flag(a, "graph");
+	uint64_t n = form == FORM_HTML ? BOXES_PAGE : GRAPH_SHOWN_MAX;
+	int r = args_u64(a, "boxes", 2, GRAPH_SHOWN_MAX, &n, e);
+	*ret = drawn ? (uint32_t)n : 0;
+	return r;
 }
 
 /* ---- the verb ---- */
@@ -218,88 +279,60 @@ static bool show_progress(void *view, const struct trace_progress *p)
 	return time_mono_ms() < v->end_ms;
 }
 
-static int answer(struct lug *l, const struct args *a, struct trace_report *rep,
-		  const struct seeds *seeds, struct err *e)
+static int answer(struct lug *l, const struct args *a, struct tracing *with, enum form form,
+		  struct err *e)
 {
-	_cleanup_(json_decrefp) json_t *j = NULL;
 	_cleanup_(trace_done) struct trace t = {0};
-	struct trace_source s = trace_source_ledger(rep->ledger);
-	struct trace_params p = *rep->params;
+	struct trace_source s = trace_source_ledger(with->ledger);
+	struct trace_report rep = {.ledger = with->ledger,
+				   .labels = with->labels,
+				   .entities = with->entities,
+				   .params = &with->params,
+				   .trace = &t,
+				   .limit = form == FORM_JSON	? LIMIT_JSON
+					    : form == FORM_HTML ? LIMIT_PAGE
+								: LIMIT_DEFAULT};
 	struct run_view view = {.end_ms = INT64_MAX};
 	uint64_t max_s = 0;
-	p.tick = show_progress;
-	p.tick_ctx = &view;
-	rep->limit = l->json ? LIMIT_JSON : LIMIT_DEFAULT;
-	int r = args_u64(a, "limit", 1, LIMIT_MAX, &rep->limit, e);
+	int r = args_u64(a, "limit", 1, LIMIT_MAX, &rep.limit, e);
 	if (r == 0)
-		r = args_u64(a, "after", 0, UINT32_MAX, &rep->after, e);
+		r = args_u64(a, "after", 0, UINT32_MAX, &rep.after, e);
+	if (r == 0)
+		r = read_boxes(a, form, &rep.boxes, e);
 	if (r == 0)
 		r = args_u64(a, "max-seconds", 1, MAX_SECONDS, &max_s, e);
 	if (r < 0)
 		return r;
+	with->params.tick = show_progress;
+	with->params.tick_ctx = &view;
 	if (max_s)
 		view.end_ms = time_mono_ms() + (int64_t)max_s * 1000;
 	progress_start(&view.bar, l, "trace", "transactions", 0);
-	r = trace_run(&s, &p, seeds->p, seeds->n, &t, e);
+	r = trace_run(&s, &with->params, with->seeds.p, with->seeds.n, &t, e);
 	progress_end(&view.bar);
-	if (r < 0)
-		return r;
-	rep->trace = &t;
-	if (args_flag(a, "csv"))
-		return trace_report_csv(rep, e);
-	r = trace_report_json(rep, &j, e);
-	if (r < 0)
-		return r;
-	if (!l->json)
-		return trace_report_print(l, j, e);
-	r = trace_assets_add(j, e);
-	return r < 0 ? r : lug_print_json(TAKE_PTR(j), e);
+	return r < 0 ? r : print_form(l, form, &rep, e);
 }
 
 static int run_trace(struct lug *l, const struct args *a, struct err *e)
 {
-	_cleanup_(ledger_closep) struct ledger *led = NULL;
-	_cleanup_(labels_closep) struct labels *labels = NULL;
-	_cleanup_(freep) void *memory = NULL;
-	struct trace_params params;
-	struct seeds seeds = {0};
+	_cleanup_(tracing_done) struct tracing t = {0};
+	enum form form = FORM_TEXT;
 	int r = crypto_start();
-	r = r < 0 ? err_set(e, r, "crypto", NULL) : report_ledger_open(a, &led, e);
-	if (r == 0 && l->json && args_flag(a, "csv"))
-		r = err_set(e, ERR_INVAL, "csv", "--csv and --json exclude each other");
+	r = r < 0 ? err_set(e, r, "crypto", NULL) : read_form(l, a, &form, e);
 	if (r == 0)
-		r = read_params(a, ledger_network(led)->decimals, &params, e);
+		r = open_all(a, &t, e);
 	if (r == 0)
-		r = open_labels(a, led, &labels, e);
-	for (int i = 0; r == 0 && i < args_pos_n(a); i++) {
-		r = seed_of(led, args_pos(a, i), &seeds, e);
-		memory = seeds.p;
-	}
-	for (int i = 0; r == 0 && args_nth(a, "seeds", i); i++) {
-		r = seeds_file(led, args_nth(a, "seeds", i), &seeds, e);
-		memory = seeds.p;
-	}
-	if (r == 0 && !seeds.n)
-		r = err_set(
-			e, ERR_INVAL, "seed",
-			"Nothing to begin at: name TXID:N, TXID or an address, or --seeds FILE.");
-	if (r < 0)
-		return r;
-	struct trace_report rep = {.ledger = led, .labels = labels, .params = &params};
-	if (args_flag(a, "stop-at-labels")) {
-		params.stop = trace_labelled;
-		params.stop_ctx = &rep;
-	}
-	return answer(l, a, &rep, &seeds, e);
+		r = read_seeds(a, &t, e);
+	return r < 0 ? r : answer(l, a, &t, form, e);
 }
 
 const struct verb verb_trace = {
 	.name = "trace",
-	.args = "[TXID:N|TXID|ADDRESS...]",
+	.args = "[TXID:N|TXID|ADDRESS|entity:ADDRESS...]",
 	.args_min = 0,
 	.args_max = -1,
 	.summary = "follow money through the chain, forward or back",
-	.doc = "Begins at outputs: one, all of a transaction, or all that ever paid an address. Answers who holds the money now and which "
+	.doc = "Begins at outputs: one, all of a transaction, all that ever paid an address, or all that paid its entity. Answers who holds the money now and which "
 	       "labels it reached, with exact amounts, by one of five policies: haircut (each output takes its share), fifo (a coin "
 	       "keeps its place), lifo (last in, first out), tiho (the largest outputs first), poison (everything that is touched). The rules, down to the last base unit, are in "
 	       "docs/format/taint.md; every run checks that nothing was made or lost.\n\n"
@@ -310,6 +343,8 @@ const struct verb verb_trace = {
 		"# where one output's money is now\n"
 		"lug trace 1Q2TWHE3GMdB6BZKafqwxXtWAWgFt5Jvm3 --back --policy fifo --json\n"
 		"# where an address got its money from, for programs\n"
+		"lug trace --seeds thefts.txt --stop-at-coinjoin --html > report.html\n"
+		"# a list of thefts in one sweep, as a report\n"
 		"lug trace TXID:0 TXID:1 --stop-at-labels --min 0.001 --csv\n"
 		"# two outputs as far as the next labelled service, as a spreadsheet",
 	.opts =
@@ -326,6 +361,8 @@ const struct verb verb_trace = {
 			{"min", "COINS", "stop where less than this is tainted", false, false},
 			{"stop-at-labels", NULL, "stop at addresses that have a label", false,
 			 false},
+			{"stop-at-entities", "N", "stop at entities of more than N addresses",
+			 false, false},
 			{"stop-at-coinjoin", NULL, "stop at equal-output CoinJoins", false, false},
 			{"engine", "NAME",
 			 "auto (default), sparse or dense: the answer is the same", false, false},
@@ -336,6 +373,9 @@ const struct verb verb_trace = {
 			{"seeds", "FILE",
 			 "begin at these too: one TXID:N, TXID or address a line, - for stdin",
 			 false, true},
+			{"entities", "SET",
+			 "entities by these heuristics (default: none, multi-input alone)", false,
+			 false},
 			{"labels", "DIR", "folder of label sources (default: labels in the ledger)",
 			 false, false},
 			{"limit", "N", "rows of each list (default 20; 1000 with --json)", false,
@@ -344,6 +384,14 @@ const struct verb verb_trace = {
 			 "outputs in JSON: begin at this one, `next` of the page before", false,
 			 false},
 			{"csv", NULL, "all outputs reached, as CSV", false, false},
+			{"dot", NULL, "the graph, for GraphViz", false, false},
+			{"html", NULL,
+			 "a report: one page with nothing outside it, for screen and paper", false,
+			 false},
+			{"boxes", "N",
+			 "boxes of the graph (2 to 300; default 80 with --html, else 300)", false,
+			 false},
+			{"graph", NULL, "with --json: the graph with its layout too", false, false},
 			{0}},
 	.run = run_trace,
 };

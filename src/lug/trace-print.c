@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A trace for people: where the money is now, which labels it reached, and that the sums agree. */
+#include "lug/trace-print.h"
 #include "base/text.h"
 #include "chain/amount.h"
-#include "lug/trace-report.h"
 #include <inttypes.h>
+#include <string.h>
 
 static uint64_t amount(const json_t *o, const char *key)
 {
@@ -115,8 +116,8 @@ static int print_holders(const struct lug *lug, const json_t *report)
 
 static int print_labels(const struct lug *lug, const json_t *report)
 {
-	static const char *const heads[] = {">received", ">still there",  ">outputs", ">hops",
-					    "label",	 "first reached", NULL};
+	static const char *const heads[] = {">received", ">still there", ">outputs", ">hops",
+					    "label",	 "nearest",	 NULL};
 	const json_t *list = json_object_get(report, "labels"), *g;
 	char v[UNITS_TEXT_MAX], w[UNITS_TEXT_MAX], s[160];
 	struct table t;
@@ -126,8 +127,7 @@ static int print_labels(const struct lug *lug, const json_t *report)
 	printf("\n%slabels reached%s\n", color(lug, COLOR_BOLD), color(lug, COLOR_OFF));
 	table_init(&t, heads);
 	json_array_foreach (list, i, g) {
-		const json_t *path = json_object_get(g, "path");
-		size_t n = json_array_size(path);
+		const json_t *path = json_object_get(g, "shortest");
 		const char *category = text_of(g, "category");
 		snprintf(s, sizeof(s), "%s%s%s", text_of(g, "label"), *category ? ", " : "",
 			 category);
@@ -135,21 +135,62 @@ static int print_labels(const struct lug *lug, const json_t *report)
 		table_cell(&t, "%s", coins(report, amount(g, "unspent") + amount(g, "stopped"), w));
 		table_cell(&t, "%lld",
 			   (long long)json_integer_value(json_object_get(g, "outputs")));
-		table_cell(&t, "%zu", n ? n - 1 : 0);
+		table_cell(&t, "%lld", (long long)json_integer_value(json_object_get(g, "hops")));
 		table_cell(&t, "%s", text_safe(s));
-		table_cell(&t, "%s", n ? text_of(json_array_get(path, n - 1), "output") : "-");
+		table_cell(&t, "%s",
+			   text_of(json_array_get(path, json_array_size(path) - 1), "output"));
 	}
 	int r = table_print(&t, lug);
 	table_done(&t);
 	return r;
 }
 
+static int print_entities(const struct lug *lug, const json_t *report)
+{
+	static const char *const heads[] = {">received", ">still there", ">addresses", ">hops",
+					    "entity",	 "label",	 NULL};
+	const json_t *list = json_object_get(report, "entities"), *x;
+	char v[UNITS_TEXT_MAX], w[UNITS_TEXT_MAX];
+	struct table t;
+	size_t i;
+	if (!json_array_size(list))
+		return 0;
+	printf("\n%sentities reached%s\n", color(lug, COLOR_BOLD), color(lug, COLOR_OFF));
+	table_init(&t, heads);
+	json_array_foreach (list, i, x) {
+		table_cell(&t, "%s", coins(report, amount(x, "received"), v));
+		table_cell(&t, "%s", coins(report, amount(x, "unspent") + amount(x, "stopped"), w));
+		table_cell(&t, "%lld",
+			   (long long)json_integer_value(json_object_get(x, "addresses")));
+		table_cell(&t, "%lld", (long long)json_integer_value(json_object_get(x, "hops")));
+		table_cell(&t, "%s", text_of(x, "address"));
+		label_cell(&t, json_object_get(x, "labels"));
+	}
+	int r = table_print(&t, lug);
+	table_done(&t);
+	return r;
+}
+
+/* What the trace did not follow though it might have gone on. */
+static void print_cut(const struct lug *lug, const json_t *report)
+{
+	const json_t *c;
+	char v[UNITS_TEXT_MAX];
+	size_t i;
+	json_array_foreach (json_object_get(report, "cut"), i, c)
+		printf("%s%s%s: %s %s in %lld outputs, by %s%s\n", i ? "" : "\n",
+		       color(lug, COLOR_DIM), "not followed", coins(report, amount(c, "amount"), v),
+		       text_of(report, "ticker"),
+		       (long long)json_integer_value(json_object_get(c, "outputs")),
+		       text_of(c, "reason"), color(lug, COLOR_OFF));
+}
+
 /* Both sides of the balance of docs/format/taint.md 6, without what is zero. */
 static void print_balance(const struct lug *lug, const json_t *report)
 {
-	static const char *const ends[] = {"unspent", "minted",	 "fees",     "label",
-					   "hops",    "dust",	 "coinjoin", "lost",
-					   "foreign", "unknown", "budget",   NULL};
+	static const char *const ends[] = {"unspent", "minted", "fees",	    "label", "entity",
+					   "hops",    "dust",	"coinjoin", "lost",  "foreign",
+					   "unknown", "budget", NULL};
 	const json_t *sums = json_object_get(report, "sums");
 	char v[UNITS_TEXT_MAX];
 	const char *sep = "";
@@ -175,8 +216,11 @@ int trace_report_print(const struct lug *lug, const json_t *report, struct err *
 	int r = print_holders(lug, report);
 	if (r == 0)
 		r = print_labels(lug, report);
+	if (r == 0)
+		r = print_entities(lug, report);
 	if (r < 0)
 		return err_set(e, r, NULL, NULL);
+	print_cut(lug, report);
 	print_balance(lug, report);
 	return 0;
 }

@@ -252,18 +252,18 @@ struct stop {
 	int error;
 };
 
-static bool stop_at_service(void *ctx, uint32_t address)
+static enum trace_end stop_at_service(void *ctx, uint32_t address)
 {
 	struct stop *s = ctx;
 	struct address a;
 	int r;
 
 	if (address == 0 || s->error < 0)
-		return false;
+		return TRACE_FLOWS;
 	r = ledger_address_get(s->w->ledger, address, &a);
 	r = r < 0 ? r : service_has(s->w, &a, NULL);
 	s->error = r < 0 ? r : 0;
-	return r > 0;
+	return r > 0 ? TRACE_LABEL : TRACE_FLOWS;
 }
 
 /* Is it followed when it is spent? What lies unspent at a service is not, unless it is a seed. */
@@ -273,7 +273,7 @@ static int reached_live(struct watch *w, const struct trace_reached *x)
 
 	if (x->end != TRACE_UNSPENT || x->parent == TRACE_NONE)
 		return x->end == TRACE_UNSPENT || x->end == TRACE_FLOWS;
-	if (stop_at_service(&stop, ledger_out_address(w->ledger, x->output)))
+	if (stop_at_service(&stop, ledger_out_address(w->ledger, x->output)) != TRACE_FLOWS)
 		return 0;
 	return stop.error < 0 ? stop.error : 1;
 }

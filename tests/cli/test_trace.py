@@ -5,6 +5,7 @@ import filecmp
 import io
 import json
 import os
+import re
 import subprocess
 
 import pytest
@@ -70,7 +71,7 @@ def check_truth(path, sets):
             args = ("trace", *seeds, "--ledger", path / "ledger", "--policy", policy)
             r = lug(*args, "--csv")
             assert r.returncode == 0, r.stderr
-            rows = list(csv.DictReader(io.StringIO(r.stdout)))
+            rows = list(csv.DictReader(line for line in io.StringIO(r.stdout) if not line.startswith("#")))
             got = {row["output"]: row["tainted"] for row in rows if row["end"] == "unspent"}
             want = {t["unspent"]: t[policy] for t in mine if "unspent" in t and t[policy] != "0"}
             assert got == want
@@ -117,7 +118,7 @@ def test_labels_reached(ransom, scenario):
     names = {g["label"]: g for g in t["labels"]}
     assert set(names) == {"Change Rhone (FR)", "Yokohama Coin (JP)"}
     for g in t["labels"]:
-        assert g["path"][0]["output"] == victim
+        assert g["shortest"][0]["output"] == victim
         assert int(g["received"]) >= int(g["unspent"]) > 0
     stopped = ask("trace", victim, "--ledger", ransom / "ledger", "--stop-at-labels")
     assert stopped["sums"]["unspent"] != t["sums"]["unspent"]
@@ -189,6 +190,71 @@ def test_seeds_of_a_file(ransom, scenario, tmp_path):
     assert e["code"] == "format" and "line 2" in e["message"]
     assert refused("trace", "--ledger", ledger)["field"] == "seed"
     assert refused("trace", "--seeds", tmp_path / "none", "--ledger", ledger)["code"] == "noent"
+
+
+HOSTILE = "<script>alert(1)</script>\"'=x"
+TAGPACK = """title: Hostile
+creator: test
+confidence: service_data
+tags:
+  - address: {address}
+    currency: BTC
+    label: {label}
+    category: exchange
+    source: https://example.org
+    lastmod: 2024-01-01
+"""
+
+
+def test_forms(ransom, scenario, tmp_path):
+    """The page, the graph and the rows name what they belong to, load nothing, and take no orders from a label."""
+    ledger, victim = ransom / "ledger", scenario["victims"][0]["outpoint"]
+    address = next(d["address"] for d in scenario["deposits"] if d["held"])
+    (tmp_path / "hostile.yaml").write_text(TAGPACK.format(address=address, label=json.dumps(HOSTILE)))
+    ask("ledger", "labels", "import", tmp_path / "hostile.yaml", "--ledger", ledger)
+    try:
+        trace = ask("trace", victim, "--ledger", ledger, "--graph", "--limit", 100000)
+        args = ("trace", victim, "--ledger", ledger)
+        page, dot, rows = (lug(*args, f).stdout for f in ("--html", "--dot", "--csv"))
+    finally:
+        ask("ledger", "labels", "remove", "hostile", "--ledger", ledger)
+    assert any(g["label"] == HOSTILE for g in trace["labels"])
+    for text in (page, dot, rows):
+        assert trace["tip"] in text and trace["program"] in text and "haircut" in text
+    assert "&lt;script&gt;" in page and HOSTILE not in page and "<script" not in page
+    assert re.findall(r"(?:src|href|url)\s*[=(]\s*[\"']?(?!#)", page) == []
+    assert page.count("<svg") == 1 and "default-src 'none'" in page
+    assert HOSTILE.replace('"', '""') in rows
+    graph = trace["graph"]
+    assert len(graph["nodes"]) + graph["grouped"] >= len(graph["nodes"]) <= 300
+    into = [0] * len(graph["nodes"])
+    out = [0] * len(graph["nodes"])
+    for e in graph["edges"]:
+        into[e["to"]] += int(e["amount"])
+        out[e["from"]] += int(e["amount"])
+    for i, n in enumerate(graph["nodes"]):
+        if n["kind"] == "transaction":
+            assert into[i] == int(n["amount"]) >= out[i]
+        if n["kind"] == "seed":
+            assert out[i] == int(n["amount"]) == int(trace["sums"]["seeds"])
+    assert refused("trace", victim, "--ledger", ledger, "--html")["field"] == "csv"
+
+
+def test_answer(ransom, scenario):
+    """What was cut and why; the nearest services; the two paths of a label."""
+    ledger, victims = ransom / "ledger", [v["outpoint"] for v in scenario["victims"]]
+    t = ask("trace", *victims, "--ledger", ledger, "--stop-at-labels", "--min", "0.01")
+    cut = {c["reason"]: c for c in t["cut"]}
+    assert set(cut) == {"label", "dust"}
+    assert all(int(c["amount"]) == int(t["sums"][r]) > 0 and c["outputs"] > 0 for r, c in cut.items())
+    hops = [t["labels"][i]["hops"] for i in t["nearest"]]
+    assert hops == sorted(hops) and len(hops) == len(t["labels"]) == t["labels_n"] == 2
+    for g in t["labels"]:
+        shortest, largest = g["shortest"], g["largest"]
+        assert shortest[0]["output"] in victims and largest[0]["output"] in victims
+        assert len(shortest) == g["hops"] + 1 <= len(largest)
+        assert int(largest[-1]["tainted"]) >= int(shortest[-1]["tainted"])
+    assert t["entities"] is None
 
 
 def test_pages(ransom, scenario):

@@ -234,14 +234,15 @@ static void check_addresses(struct rig *g, const struct world *w, int64_t item,
 
 /* ---- the model for taint: a trace ---- */
 
-static bool stop_service(void *ctx, uint32_t address)
+static enum trace_end stop_service(void *ctx, uint32_t address)
 {
 	const struct rig *g = ctx;
 	const struct address service = owner_address(3, 4);
 	struct address a;
 
-	return address && ledger_address_get(g->ledger, address, &a) == 0 &&
-	       address_equal(&a, &service);
+	bool there = address && ledger_address_get(g->ledger, address, &a) == 0 &&
+		     address_equal(&a, &service);
+	return there ? TRACE_LABEL : TRACE_FLOWS;
 }
 
 static void check_taint(struct rig *g, int64_t item, enum trace_policy policy,
@@ -278,7 +279,8 @@ static void check_taint(struct rig *g, int64_t item, enum trace_policy policy,
 	for (uint32_t i = 0; i < t.reached_n; i++)
 		live_n += t.reached[i].end == TRACE_UNSPENT &&
 			  (!services || t.reached[i].parent == TRACE_NONE ||
-			   !stop_service(g, ledger_out_address(g->ledger, t.reached[i].output)));
+			   stop_service(g, ledger_out_address(g->ledger, t.reached[i].output)) ==
+				   TRACE_FLOWS);
 	assert_int_equal(rows_n, live_n);
 	trace_done(&t);
 }

@@ -90,9 +90,9 @@ static struct trace_source source_of(const struct memory *m, uint64_t foreign_n)
 				     .out_known = m_src_known};
 }
 
-static bool world_stop_at(void *ctx, uint32_t address)
+static enum trace_end world_stop_at(void *ctx, uint32_t address)
 {
-	return ((const struct question *)ctx)->stop[address];
+	return ((const struct question *)ctx)->stop[address] ? TRACE_LABEL : TRACE_FLOWS;
 }
 
 /* The question of a model as parameters; seeds in reverse, since their order must not matter. */
@@ -141,6 +141,7 @@ static void world_same(const struct trace *a, const struct trace *b)
 	WORLD_MUST(a->seeds == b->seeds && a->overlap == b->overlap && a->spread == b->spread &&
 		   a->fees == b->fees && a->minted == b->minted);
 	WORLD_MUST(memcmp(a->ended, b->ended, sizeof(a->ended)) == 0);
+	WORLD_MUST(memcmp(a->ended_n, b->ended_n, sizeof(a->ended_n)) == 0);
 	WORLD_MUST(!a->runs == !b->runs);
 	for (uint32_t i = 0; a->run_first && i <= a->reached_n; i++)
 		WORLD_MUST(a->run_first[i] == b->run_first[i]);

@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The answer of a trace: JSON first, from which the pages for people are printed; CSV straight from the trace. */
-#include "lug/trace-report.h"
+ * The answer of a trace as JSON: head, sums, what was cut, holders, outputs; and CSV straight from the trace. */
 #include "base/time.h"
 #include "chain/address.h"
 #include "chain/hash.h"
 #include "chain/network.h"
-#include "ledger/label.h"
+#include "ledger/entity.h"
 #include "ledger/ledger.h"
+#include "report/trace-int.h"
 #include <inttypes.h>
+#include <string.h>
 
-enum {
-	OUTPOINT_MAX = HASH_TEXT_MAX + 16,
-	LABELS_SHOWN_MAX = 16,
-	PATH_MAX_LEN = 1000,
-	GROUPS_MAX = 100000
-};
+enum { OUTPOINT_MAX = HASH_TEXT_MAX + 16, LABELS_SHOWN_MAX = 16, ROW_MAX = 64 << 10 };
 
 static int no_memory(struct err *e)
 {
@@ -39,38 +35,32 @@ static int outpoint(const struct ledger *l, uint64_t id, char out[static OUTPOIN
 	return r;
 }
 
-static json_t *json_outpoint(const struct ledger *l, uint64_t id)
+json_t *json_outpoint(const struct ledger *l, uint64_t id)
 {
 	char text[OUTPOINT_MAX];
 	return outpoint(l, id, text) == 0 ? json_string(text) : NULL;
 }
 
-static json_t *json_address(const struct ledger *l, uint32_t id)
+json_t *json_address_of(const struct ledger *l, uint32_t id)
 {
 	char text[LEDGER_ADDRESS_TEXT_MAX];
 	return id && ledger_address_text(l, id, text) == 0 ? json_string(text) : json_null();
 }
 
-/* What is said about an address id; at most max of it. */
-static size_t labels_of(const struct trace_report *t, uint32_t id, struct label *ret, size_t max)
+size_t labels_of(const struct ledger *l, const struct labels *labels, uint32_t id,
+		 struct label *ret, size_t max)
 {
 	struct address a;
-	if (!id || ledger_address_get(t->ledger, id, &a) < 0)
+	if (!id || ledger_address_get(l, id, &a) < 0)
 		return 0;
-	size_t n = labels_find(t->labels, &a, ret, max);
+	size_t n = labels_find(labels, &a, ret, max);
 	return n < max ? n : max;
 }
 
-bool trace_labelled(void *report, uint32_t address)
-{
-	struct label one;
-	return labels_of(report, address, &one, 1) > 0;
-}
-
-static json_t *json_labels(const struct trace_report *t, uint32_t id)
+json_t *json_labels_of(const struct trace_report *t, uint32_t id)
 {
 	struct label found[LABELS_SHOWN_MAX];
-	size_t n = labels_of(t, id, found, LABELS_SHOWN_MAX);
+	size_t n = labels_of(t->ledger, t->labels, id, found, LABELS_SHOWN_MAX);
 	json_t *a = json_array();
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(a, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "label",
@@ -86,11 +76,14 @@ static json_t *json_labels(const struct trace_report *t, uint32_t id)
 static json_t *json_stops(const struct trace_report *t)
 {
 	const struct trace_params *p = t->params;
-	return json_pack("{s:o, s:o, s:o, s:b, s:b}", "hops",
-			 p->hops_max == TRACE_NONE ? json_null() : json_integer(p->hops_max),
-			 "height", p->height == TRACE_NONE ? json_null() : json_integer(p->height),
-			 "min", json_u64(p->amount_min), "labels", p->stop != NULL, "coinjoins",
-			 p->stop_at_joins);
+	const struct trace_stops *at = p->stop ? p->stop_ctx : NULL;
+	return json_pack(
+		"{s:o, s:o, s:o, s:b, s:o, s:b}", "hops",
+		p->hops_max == TRACE_NONE ? json_null() : json_integer(p->hops_max), "height",
+		p->height == TRACE_NONE ? json_null() : json_integer(p->height), "min",
+		json_u64(p->amount_min), "labels", at && at->labels, "entity_addresses",
+		at && at->entities ? json_integer((json_int_t)at->entity_max) : json_null(),
+		"coinjoins", p->stop_at_joins);
 }
 
 static json_t *json_sums(const struct trace *t)
@@ -110,7 +103,7 @@ static json_t *json_head(const struct trace_report *t)
 	const struct ledger_info *info = ledger_info(t->ledger);
 	char tip[HASH_TEXT_MAX];
 	return json_pack(
-		"{s:s, s:s, s:s, s:s, s:i, s:I, s:s, s:I, s:s, s:s, s:s, s:s, s:o, s:b, s:o, s:b}",
+		"{s:s, s:s, s:s, s:s, s:i, s:I, s:s, s:I, s:s, s:s, s:s, s:s, s:o, s:b, s:o, s:b, s:I, s:I}",
 		"program", "lug " LUG_VERSION, "network", n->name, "asset", n->caip19, "ticker",
 		n->ticker, "decimals", (int)n->decimals, "tip_height", (json_int_t)info->height,
 		"tip", hash_text(info->tip32, tip), "height", (json_int_t)t->trace->height,
@@ -118,118 +111,37 @@ static json_t *json_head(const struct trace_report *t)
 		trace_policy_name(t->params->policy), "fees",
 		t->params->fees == TRACE_FEES_FOLLOW ? "follow" : "skip", "engine",
 		trace_engine_name(t->trace->engine), "stops", json_stops(t), "partial",
-		t->trace->partial, "sums", json_sums(t->trace), "conserved", 1);
+		t->trace->partial, "sums", json_sums(t->trace), "conserved", 1, "seeds_n",
+		(json_int_t)t->trace->seed_n, "transactions_followed",
+		(json_int_t)t->trace->tx_followed);
 }
 
-/* ---- labels reached ---- */
-
-struct group { /* one label text with all addresses that carry it */
-	struct label label;
-	uint64_t received, unspent, stopped;
-	uint32_t output_n, first;
-};
-
-static int group_cmp(const void *a, const void *b)
+/* Ends at which the money may well have gone on. */
+static int add_cut(const struct trace_report *t, json_t *j)
 {
-	const struct group *x = a, *y = b;
-	if (x->received != y->received)
-		return x->received < y->received ? 1 : -1;
-	return strcmp(x->label.label, y->label.label);
-}
-
-static bool group_is(const struct group *g, const struct label *l)
-{
-	return strcmp(g->label.label, l->label) == 0 &&
-	       strcmp(g->label.category, l->category) == 0 && strcmp(g->label.actor, l->actor) == 0;
-}
-
-/* Two sources that say the same of an address count once. */
-static bool said_before(const struct label *found, size_t i)
-{
-	for (size_t k = 0; k < i; k++)
-		if (strcmp(found[k].label, found[i].label) == 0 &&
-		    strcmp(found[k].category, found[i].category) == 0 &&
-		    strcmp(found[k].actor, found[i].actor) == 0)
-			return true;
-	return false;
-}
-
-static int groups_add(const struct trace_report *t, const struct trace_holder *h,
-		      struct group **groups, uint32_t *n, uint32_t *cap)
-{
-	struct label found[LABELS_SHOWN_MAX];
-	size_t found_n = h->output_n ? labels_of(t, h->address, found, LABELS_SHOWN_MAX) : 0;
-	for (size_t i = 0; i < found_n; i++) {
-		uint32_t k = 0;
-		if (said_before(found, i))
-			continue;
-		while (k < *n && !group_is(&(*groups)[k], &found[i]))
-			k++;
-		if (k == *cap) {
-			uint32_t more = *cap ? *cap * 2 : 16;
-			struct group *p =
-				more <= GROUPS_MAX ? realloc(*groups, more * sizeof(*p)) : NULL;
-			if (!p)
-				return -ERR_NOMEM;
-			*groups = p;
-			*cap = more;
-		}
-		struct group *g = &(*groups)[k];
-		if (k == *n)
-			*g = (struct group){.label = found[i], .first = (*n)++, .output_n = 0};
-		g->first = g->output_n && g->first < h->first ? g->first : h->first;
-		g->output_n += h->output_n;
-		g->received += h->received;
-		g->unspent += h->unspent;
-		g->stopped += h->stopped;
-	}
-	return 0;
-}
-
-static json_t *json_path(const struct trace_report *t, uint32_t i)
-{
-	uint32_t path[PATH_MAX_LEN], n = trace_path(t->trace, i, path, PATH_MAX_LEN);
+	static const enum trace_end cuts[] = {TRACE_LABEL,   TRACE_ENTITY, TRACE_COINJOIN,
+					      TRACE_HOPS,    TRACE_DUST,   TRACE_FOREIGN,
+					      TRACE_UNKNOWN, TRACE_BUDGET};
 	json_t *a = json_array();
-	while (n-- > 0) {
-		const struct trace_reached *r = &t->trace->reached[path[n]];
-		json_array_append_new(a, json_pack("{s:o, s:o}", "output",
-						   json_outpoint(t->ledger, r->output), "tainted",
-						   json_u64(r->amount)));
-	}
-	return a;
-}
-
-static json_t *json_group(const struct trace_report *t, const struct group *g)
-{
-	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:o}", "label", g->label.label,
-			 "category", g->label.category, "actor", g->label.actor, "set",
-			 g->label.set, "received", json_u64(g->received), "unspent",
-			 json_u64(g->unspent), "stopped", json_u64(g->stopped), "outputs",
-			 (json_int_t)g->output_n, "path", json_path(t, g->first));
-}
-
-static int add_labels(const struct trace_report *t, const struct trace_holder *h, uint32_t h_n,
-		      json_t *j)
-{
-	_cleanup_(freep) struct group *groups = NULL;
-	uint32_t n = 0, cap = 0;
-	json_t *a = json_array();
-	if (json_object_set_new(j, "labels", a))
+	if (json_object_set_new(j, "cut", a))
 		return -ERR_NOMEM;
-	for (uint32_t i = 0; i < h_n; i++) {
-		int r = groups_add(t, &h[i], &groups, &n, &cap);
-		if (r < 0)
-			return r;
-	}
-	if (n)
-		qsort(groups, n, sizeof(*groups), group_cmp);
-	for (uint32_t i = 0; i < n; i++)
-		if (json_array_append_new(a, json_group(t, &groups[i])))
-			return -ERR_CORRUPT;
+	for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++)
+		if (t->trace->ended_n[cuts[i]] &&
+		    json_array_append_new(
+			    a, json_pack("{s:s, s:I, s:o}", "reason", trace_end_name(cuts[i]),
+					 "outputs", (json_int_t)t->trace->ended_n[cuts[i]],
+					 "amount", json_u64(t->trace->ended[cuts[i]]))))
+			return -ERR_NOMEM;
 	return 0;
 }
 
 /* ---- holders and outputs ---- */
+
+static json_t *json_entity(const struct trace_report *t, uint32_t address)
+{
+	uint32_t id = t->entities ? entity_of(t->entities, address, ENTITY_TIP) : 0;
+	return id ? json_integer(id) : json_null();
+}
 
 static int add_holders(const struct trace_report *t, const struct trace_holder *h, uint32_t n,
 		       json_t *j)
@@ -245,13 +157,14 @@ static int add_holders(const struct trace_report *t, const struct trace_holder *
 		if (shown == t->limit)
 			continue;
 		shown++;
-		if (json_array_append_new(a, json_pack("{s:o, s:o, s:o, s:o, s:I, s:o}", "address",
-						       json_address(t->ledger, h[i].address),
-						       "unspent", json_u64(h[i].unspent), "stopped",
-						       json_u64(h[i].stopped), "received",
-						       json_u64(h[i].received), "outputs",
-						       (json_int_t)h[i].output_n, "labels",
-						       json_labels(t, h[i].address))))
+		if (json_array_append_new(
+			    a, json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:o}", "address",
+					 json_address_of(t->ledger, h[i].address), "entity",
+					 json_entity(t, h[i].address), "unspent",
+					 json_u64(h[i].unspent), "stopped", json_u64(h[i].stopped),
+					 "received", json_u64(h[i].received), "outputs",
+					 (json_int_t)h[i].output_n, "labels",
+					 json_labels_of(t, h[i].address))))
 			return -ERR_CORRUPT;
 	}
 	return json_object_set_new(j, "holders_n", json_integer(all)) ? -ERR_NOMEM : 0;
@@ -273,12 +186,12 @@ static json_t *json_reached(const struct trace_report *t, uint32_t i)
 	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:I, s:o, s:o}", "index",
 			 (json_int_t)i, "output", json_outpoint(l, r->output), "value",
 			 json_u64(fee ? r->amount : ledger_out_value(l, r->output)), "tainted",
-			 json_u64(r->amount), "address", json_address(l, address), "height",
+			 json_u64(r->amount), "address", json_address_of(l, address), "height",
 			 known ? json_integer(tx.height) : json_null(), "time",
 			 known ? json_string(time_utc(tx.time_s, when)) : json_null(), "end",
 			 trace_end_name((enum trace_end)r->end), "hops", (json_int_t)r->hops,
 			 "parent", r->parent == TRACE_NONE ? json_null() : json_integer(r->parent),
-			 "labels", json_labels(t, address));
+			 "labels", json_labels_of(t, address));
 }
 
 static int add_outputs(const struct trace_report *t, json_t *j)
@@ -308,9 +221,15 @@ int trace_report_json(const struct trace_report *t, json_t **ret, struct err *e)
 	if (r == 0)
 		r = add_holders(t, h, n, j);
 	if (r == 0)
-		r = add_labels(t, h, n, j);
+		r = add_cut(t, j);
+	if (r == 0)
+		r = trace_labels_add(t, h, n, j);
+	if (r == 0)
+		r = trace_entities_add(t, h, n, j);
 	if (r == 0)
 		r = add_outputs(t, j);
+	if (r == 0 && t->boxes)
+		r = trace_graph_add(t, j);
 	if (r < 0)
 		return r == -ERR_NOMEM ? no_memory(e)
 				       : err_set(e, r, "ledger",
@@ -321,56 +240,73 @@ int trace_report_json(const struct trace_report *t, json_t **ret, struct err *e)
 
 /* ---- CSV ---- */
 
-static void csv_text(const char *s)
-{
-	putchar('"');
-	for (; *s; s++) {
-		if (*s == '"')
-			putchar('"');
-		putchar(*s);
-	}
-	putchar('"');
-}
-
-static int csv_row(const struct trace_report *t, uint32_t i)
+static int csv_row(const struct trace_report *t, uint32_t i, struct buf *out)
 {
 	_cleanup_(json_decrefp) json_t *j = json_reached(t, i);
 	static const char *const texts[] = {"output", "value", "tainted", "address",
 					    "time",   "end",   NULL};
 	if (!j)
 		return -ERR_CORRUPT;
-	printf("%" PRIu32, i);
+	buf_printf(out, "%" PRIu32, i);
 	for (int k = 0; texts[k]; k++) {
 		const char *s = json_string_value(json_object_get(j, texts[k]));
-		putchar(',');
-		csv_text(s ? s : "");
+		buf_str(out, ",");
+		text_csv(out, s ? s : "");
 	}
 	const json_t *height = json_object_get(j, "height"), *parent = json_object_get(j, "parent");
-	printf(",%" PRIu32 ",", t->trace->reached[i].hops);
+	buf_printf(out, ",%" PRIu32 ",", t->trace->reached[i].hops);
 	if (json_is_integer(height))
-		printf("%lld", (long long)json_integer_value(height));
-	putchar(',');
+		buf_printf(out, "%lld", (long long)json_integer_value(height));
+	buf_str(out, ",");
 	if (json_is_integer(parent))
-		printf("%lld", (long long)json_integer_value(parent));
-	putchar(',');
+		buf_printf(out, "%lld", (long long)json_integer_value(parent));
+	buf_str(out, ",");
 	const json_t *first = json_array_get(json_object_get(j, "labels"), 0);
 	const char *label = json_string_value(json_object_get(first, "label"));
-	csv_text(label ? label : "");
-	fputs("\r\n", stdout);
-	return ferror(stdout) ? -ERR_IO : 0;
+	text_csv(out, label ? label : "");
+	buf_str(out, "\r\n");
+	return 0;
 }
 
-int trace_report_csv(const struct trace_report *t, struct err *e)
+/* What the rows belong to, as two columns before their own header: a spreadsheet shows it, a program skips to "index". */
+static int csv_head(const struct trace_report *t, struct buf *out)
 {
-	fputs("index,output,value,tainted,address,time,end,hops,height,parent,label\r\n", stdout);
-	for (uint32_t i = 0; i < t->trace->reached_n; i++) {
-		int r = csv_row(t, i);
-		if (r < 0)
-			return err_set(e, r, NULL,
-				       r == -ERR_IO
-					       ? "cannot write the output"
-					       : "The ledger is damaged; run: lug ledger verify");
+	_cleanup_(json_decrefp) json_t *j = json_head(t);
+	static const char *const texts[] = {"program", "network",   "asset", "tip",
+					    "policy",  "direction", "fees",  NULL};
+	_cleanup_(freep) char *stops = j ? json_text(json_object_get(j, "stops")) : NULL;
+	if (!stops)
+		return -ERR_NOMEM;
+	for (int i = 0; texts[i]; i++) {
+		buf_printf(out, "# %s,", texts[i]);
+		text_csv(out, json_string_value(json_object_get(j, texts[i])));
+		buf_str(out, "\r\n");
 	}
-	return fflush(stdout) == EOF ? err_set(e, err_errno(errno), NULL, "cannot write the output")
-				     : 0;
+	buf_printf(
+		out, "# tip_height,%" PRIu32 "\r\n# height,%" PRIu32 "\r\n# partial,%s\r\n# stops,",
+		ledger_info(t->ledger)->height, t->trace->height, t->trace->partial ? "yes" : "no");
+	text_csv(out, stops);
+	buf_str(out,
+		"\r\nindex,output,value,tainted,address,time,end,hops,height,parent,label\r\n");
+	return 0;
+}
+
+int trace_report_csv(const struct trace_report *t, FILE *out, struct err *e)
+{
+	_cleanup_(buf_done) struct buf b;
+	buf_init(&b, ROW_MAX);
+	int r = csv_head(t, &b);
+	for (uint32_t i = 0; r == 0 && i <= t->trace->reached_n; i++) {
+		r = buf_err(&b);
+		if (r == 0 && fwrite(b.p, 1, b.len, out) != b.len)
+			r = -ERR_IO;
+		buf_clear(&b);
+		if (r == 0 && i < t->trace->reached_n)
+			r = csv_row(t, i, &b);
+	}
+	if (r == 0 && fflush(out) == EOF)
+		r = -ERR_IO;
+	if (r == -ERR_IO)
+		return err_set(e, r, NULL, "cannot write the output");
+	return r < 0 ? err_set(e, r, NULL, "The ledger is damaged; run: lug ledger verify") : 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * From a trace to a request: what was reached and is still there, as the asset blocks that `lug request new --assets` takes. */
 #include "base/text.h"
-#include "lug/trace-report.h"
+#include "report/trace-report.h"
 
 /* A request names a few assets that can be held, not all that was touched. */
 enum { ASSETS_MAX = 16, CAIP2_MAX = 64, CAIP_MAX = 256 };

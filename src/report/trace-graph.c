@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A trace as a graph, and its layout.
+ *
+ * Nodes are: addresses of seeds (column 0), transactions that were followed, and for each address and reason what ended there.
+ * Each reached output is an edge with its exact tainted amount, from where it came to where it went: the transaction that
+ * its parent flowed into is the one that made it. Columns are hops. Fees and what came to other seeds are not drawn. */
+#include "base/text.h"
+#include "base/time.h"
+#include "chain/hash.h"
+#include "graph/graph.h"
+#include "ledger/ledger.h"
+#include "report/trace-int.h"
+#include <inttypes.h>
+#include <string.h>
+
+/* What a node stands for; equal keys are one node. */
+struct key {
+	uint64_t id; /* txnum; address */
+	uint8_t kind, end;
+};
+enum { KIND_SEED, KIND_TX, KIND_END };
+
+struct entry { /* where an output comes from (which 0) or goes to (1), until keys have become nodes */
+	struct key key;
+	uint32_t reached;
+	uint8_t which;
+};
+
+static int key_cmp(const struct key *a, const struct key *b)
+{
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
+	if (a->end != b->end)
+		return a->end < b->end ? -1 : 1;
+	return a->id < b->id ? -1 : a->id > b->id;
+}
+
+static int entry_cmp(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+	int c = key_cmp(&x->key, &y->key);
+	if (c)
+		return c;
+	return x->reached < y->reached ? -1 : x->reached > y->reached;
+}
+
+struct build {
+	const struct trace_report *t;
+	struct entry *entries;
+	uint32_t entry_n;
+	struct graph_node *nodes;
+	struct key *keys; /* of the nodes */
+	uint32_t node_n;
+	struct graph_edge *edges;
+	uint32_t edge_n;
+};
+
+static void build_done(struct build *b)
+{
+	free(b->entries);
+	free(b->nodes);
+	free(b->keys);
+	free(b->edges);
+}
+
+static uint32_t address_of(const struct trace_report *t, uint32_t i)
+{
+	uint64_t o = t->trace->reached[i].output;
+	return o & TRACE_FEE ? 0 : ledger_out_address(t->ledger, o);
+}
+
+/* The transaction that an output flows into. */
+static uint32_t flows_into(const struct trace_report *t, uint32_t i)
+{
+	uint64_t o = t->trace->reached[i].output;
+	struct ledger_block b;
+	if (t->params->back)
+		return o & TRACE_FEE ? (uint32_t)o : ledger_out_tx(t->ledger, o);
+	if (!(o & TRACE_FEE))
+		return ledger_out_spender(t->ledger, o);
+	return ledger_block_at(t->ledger, ledger_tx_height(t->ledger, (uint32_t)o), &b) == 0
+		       ? b.first_tx
+		       : 0;
+}
+
+static struct key goes_to(const struct trace_report *t, uint32_t i)
+{
+	const struct trace_reached *r = &t->trace->reached[i];
+	if (r->end == TRACE_FLOWS)
+		return (struct key){.kind = KIND_TX, .id = flows_into(t, i)};
+	return (struct key){.kind = KIND_END, .id = address_of(t, i), .end = r->end};
+}
+
+static struct key comes_from(const struct trace_report *t, uint32_t i)
+{
+	const struct trace_reached *r = &t->trace->reached[i];
+	if (r->parent == TRACE_NONE)
+		return (struct key){.kind = KIND_SEED, .id = address_of(t, i)};
+	return goes_to(t, r->parent);
+}
+
+static int entries_make(struct build *b)
+{
+	const struct trace *t = b->t->trace;
+	b->entries = malloc(((size_t)t->reached_n * 2 + 1) * sizeof(*b->entries));
+	b->edges = malloc(((size_t)t->reached_n + 1) * sizeof(*b->edges));
+	if (!b->entries || !b->edges)
+		return -ERR_NOMEM;
+	for (uint32_t i = 0; i < t->reached_n; i++) {
+		b->entries[b->entry_n++] =
+			(struct entry){.key = comes_from(b->t, i), .reached = i, .which = 0};
+		b->entries[b->entry_n++] =
+			(struct entry){.key = goes_to(b->t, i), .reached = i, .which = 1};
+		b->edges[b->edge_n++] = (struct graph_edge){.weight = t->reached[i].amount};
+	}
+	qsort(b->entries, b->entry_n, sizeof(*b->entries), entry_cmp);
+	return 0;
+}
+
+static bool is_kept(const struct trace_report *t, const struct key *k)
+{
+	struct label one;
+	if (k->kind == KIND_SEED)
+		return true;
+	return k->kind == KIND_END && labels_n(t->labels) &&
+	       labels_of(t->ledger, t->labels, (uint32_t)k->id, &one, 1) > 0;
+}
+
+/* What one entry adds to its node: an arriving output counts, and a seed for what it brings in. */
+static void node_add(struct graph_node *n, const struct entry *e, const struct trace_reached *r)
+{
+	uint32_t column = e->which ? r->hops + 1 : r->parent == TRACE_NONE ? 0 : r->hops;
+	n->column = column < n->column ? column : n->column;
+	if (!e->which && r->parent != TRACE_NONE)
+		return;
+	if (__builtin_add_overflow(n->weight, r->amount, &n->weight))
+		n->weight = UINT64_MAX;
+}
+
+static int nodes_make(struct build *b)
+{
+	b->nodes = malloc(((size_t)b->entry_n + 1) * sizeof(*b->nodes));
+	b->keys = malloc(((size_t)b->entry_n + 1) * sizeof(*b->keys));
+	if (!b->nodes || !b->keys)
+		return -ERR_NOMEM;
+	for (uint32_t i = 0; i < b->entry_n; i++) {
+		const struct entry *e = &b->entries[i];
+		if (!i || key_cmp(&e->key, &b->entries[i - 1].key) != 0) {
+			b->keys[b->node_n] = e->key;
+			b->nodes[b->node_n++] = (struct graph_node){.column = UINT32_MAX,
+								    .row = GRAPH_NONE,
+								    .keep = is_kept(b->t, &e->key)};
+		}
+		uint32_t node = b->node_n - 1;
+		node_add(&b->nodes[node], e, &b->t->trace->reached[e->reached]);
+		if (e->which)
+			b->edges[e->reached].to = node;
+		else
+			b->edges[e->reached].from = node;
+	}
+	return 0;
+}
+
+/* ---- as JSON ---- */
+
+static json_t *json_tx_node(const struct trace_report *t, uint32_t txnum, json_t *j)
+{
+	struct ledger_tx tx;
+	char text[HASH_TEXT_MAX], when[TIME_TEXT_MAX];
+	if (ledger_tx_get(t->ledger, txnum, &tx) < 0)
+		return NULL;
+	return json_object_set_new(j, "text", json_string(hash_text(tx.txid32, text))) |
+			       json_object_set_new(j, "note",
+						   json_string(time_utc(tx.time_s, when)))
+		       ? NULL
+		       : j;
+}
+
+static json_t *json_address_node(const struct trace_report *t, uint32_t address, json_t *j)
+{
+	json_t *labels = json_labels_of(t, address),
+	       *label = json_object_get(json_array_get(labels, 0), "label"),
+	       *text = json_address_of(t->ledger, address);
+	if (json_is_null(text))
+		text = json_string("no address");
+	int r = json_object_set_new(j, "text", text) |
+		json_object_set(j, "note", label ? label : json_null());
+	json_decref(labels);
+	return r ? NULL : j;
+}
+
+static const char *kind_of(const struct build *b, const struct graph_box *box)
+{
+	static const char *const kinds[] = {
+		[KIND_SEED] = "seed", [KIND_TX] = "transaction", [KIND_END] = "end"};
+	return box->node == GRAPH_NONE ? "group" : kinds[b->keys[box->node].kind];
+}
+
+static json_t *json_box(const struct build *b, const struct graph_box *box)
+{
+	json_t *j = json_pack("{s:s, s:I, s:o, s:i, s:i, s:i, s:i, s:I, s:I}", "kind",
+			      kind_of(b, box), "count", (json_int_t)box->count, "amount",
+			      json_u64(box->weight), "x", (int)box->x, "y", (int)box->y, "width",
+			      GRAPH_BOX_W, "height", GRAPH_BOX_H, "column", (json_int_t)box->column,
+			      "row", (json_int_t)box->row);
+	if (!j || box->node == GRAPH_NONE)
+		return j;
+	const struct key *k = &b->keys[box->node];
+	json_t *ok = k->kind == KIND_TX ? json_tx_node(b->t, (uint32_t)k->id, j)
+					: json_address_node(b->t, (uint32_t)k->id, j);
+	if (ok && k->kind == KIND_END &&
+	    json_object_set_new(j, "end", json_string(trace_end_name((enum trace_end)k->end))))
+		ok = NULL;
+	if (!ok)
+		json_decref(j);
+	return ok;
+}
+
+static json_t *json_line(const struct graph_line *l)
+{
+	json_t *curve = json_array();
+	for (int i = 0; i < 8; i++)
+		json_array_append_new(curve, json_integer(l->curve[i]));
+	return json_pack("{s:I, s:I, s:I, s:o, s:o}", "from", (json_int_t)l->from, "to",
+			 (json_int_t)l->to, "count", (json_int_t)l->count, "amount",
+			 json_u64(l->weight), "curve", curve);
+}
+
+static int graph_add(const struct build *b, const struct graph *g, json_t *j)
+{
+	json_t *nodes = json_array(), *edges = json_array();
+	json_t *o = json_pack("{s:i, s:i, s:I, s:o, s:o}", "width", (int)g->width, "height",
+			      (int)g->height, "grouped", (json_int_t)g->grouped_n, "nodes", nodes,
+			      "edges", edges);
+	if (json_object_set_new(j, "graph", o))
+		return -ERR_NOMEM;
+	for (uint32_t i = 0; i < g->box_n; i++)
+		if (json_array_append_new(nodes, json_box(b, &g->boxes[i])))
+			return -ERR_CORRUPT;
+	for (uint32_t i = 0; i < g->line_n; i++)
+		if (json_array_append_new(edges, json_line(&g->lines[i])))
+			return -ERR_NOMEM;
+	return 0;
+}
+
+int trace_graph_add(const struct trace_report *t, json_t *j)
+{
+	_cleanup_(build_done) struct build b = {.t = t};
+	_cleanup_(graph_done) struct graph g = {0};
+	int r = entries_make(&b);
+	if (r == 0)
+		r = nodes_make(&b);
+	if (r == 0)
+		r = graph_layout(b.nodes, b.node_n, b.edges, b.edge_n, t->boxes, &g);
+	/* A trace with more nodes than can be laid out has no picture. */
+	if (r == -ERR_RANGE)
+		return json_object_set_new(j, "graph", json_null()) ? -ERR_NOMEM : 0;
+	return r < 0 ? r : graph_add(&b, &g, j);
+}
