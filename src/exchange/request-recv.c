@@ -192,9 +192,10 @@ static int request_delivery(struct requests *q, struct request_row *row,
 		r = clock_done(q->s, row->id, CLOCK_RECEIPT, d->stored_s, e);
 		return r < 0 ? r : row_due(q, row->id, e);
 	case EXCHANGE_ACCEPTED:
-		return machine_step(q, row, EVENT_DELIVER,
-				    request_claimed(q, d->stored_s ? d->stored_s : d->decided_s),
-				    NULL, e);
+		if (!d->stored_s) /* R2 overtook R1, whose time starts the clocks on both sides */
+			return 0;
+		return machine_step(q, row, EVENT_DELIVER, request_claimed(q, d->stored_s), NULL,
+				    e);
 	case EXCHANGE_REFUSED:
 	case EXCHANGE_UNDELIVERED:
 		request_ring(q, row, RING_FAILED, CLOCK_RECEIPT, 0, d->reason);
