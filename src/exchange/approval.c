@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Proposals as rows, at most one open for each request. A used one leaves no row: what happened is in the events and the log. */
 #include "exchange/approval.h"
+#include "exchange/fault.h"
 #include "store/store.h"
 
 static int changed(int64_t rows)
@@ -57,7 +58,8 @@ int approval_use(struct store *s, const char *request, const char *officer,
 		return err_set(
 			e, ERR_NOENT, NULL,
 			"nothing waits for approval here; it was used, rejected or never put forward");
-	if (strcmp(a.proposer, officer) == 0 || strcmp(a.author, officer) == 0)
+	if (!FAULT(ONE_PERSON) &&
+	    (strcmp(a.proposer, officer) == 0 || strcmp(a.author, officer) == 0))
 		return err_set(e, ERR_FOUR_EYES, "officer",
 			       "%s proposed this; another person must approve it", officer);
 	if (now_s > a.expires_s)

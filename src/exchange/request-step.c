@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "crypto/crypto.h"
 #include "exchange/directory.h"
+#include "exchange/fault.h"
 #include "exchange/request-int.h"
 #include <assert.h>
 
@@ -174,7 +175,7 @@ static int effect_deliver(struct requests *q, struct request_row *row,
 
 	if (r < 0 || row->delivered_s)
 		return r;
-	row->delivered_s = act->at_s;
+	row->delivered_s = FAULT(OWN_CLOCK) ? request_wall_s(q) : act->at_s;
 	if ((r = request_start_clocks(q, row, e)) < 0 || (r = row_doc(q, row->id, &d, e)) < 0 ||
 	    !d.valid_until_s)
 		return r;

@@ -115,6 +115,18 @@ static json_t *fields_of(struct sim *s, const json_t *j, enum request_event even
 	return in;
 }
 
+/* Whoever has both roles must still not approve what they put forward. */
+static void approve_alone(struct sim *s, size_t node, const json_t *j)
+{
+	struct actor both = officer_of(s, node, false);
+	_cleanup_(json_decrefp) json_t *out = NULL;
+	both.roles |= ACTOR_APPROVER;
+	if (request_approve(s->desks[node], &both, text_at(j, "id"), text_at(j, "content_sha256"),
+			    &out, NULL) >= 0)
+		sim_wrong(s, "%s: one person sent a request that needs two",
+			  s->net.node[node].name);
+}
+
 static void make_step(struct sim *s, size_t node, const json_t *j, enum request_event event)
 {
 	struct requests *desk = s->desks[node];
@@ -123,6 +135,8 @@ static void make_step(struct sim *s, size_t node, const json_t *j, enum request_
 	_cleanup_(json_decrefp) json_t *in = fields_of(s, j, event);
 	_cleanup_(json_decrefp) json_t *out = NULL;
 	int r;
+	if (event == EVENT_APPROVE && s->chaos && prng_chance(&s->rng, 1, 4))
+		approve_alone(s, node, j);
 	if (event == EVENT_SUBMIT || event == EVENT_SEND)
 		r = request_submit(desk, &first, id, &out, NULL);
 	else if (event == EVENT_APPROVE)
@@ -251,6 +265,32 @@ void desk_blame(struct sim *s)
 	}
 }
 
+static const json_t *clock_of(const json_t *j, const char *kind)
+{
+	const json_t *clocks = json_object_get(j, "clocks");
+	for (size_t i = 0; i < json_array_size(clocks); i++)
+		if (strcmp(text_at(json_array_get(clocks, i), "clock"), kind) == 0)
+			return json_array_get(clocks, i);
+	return NULL;
+}
+
+/* The clocks that run on both sides end at the same time. Not asked of what expired or was withdrawn: there the steps that
+ * crossed the end have no effect on the clocks of the side that ended it. */
+static void check_clocks(struct sim *s, const struct sim_request *q, const json_t *here,
+			 const json_t *there)
+{
+	static const char *const kinds[] = {"ack", "answer", "term"};
+	if (strcmp(text_at(here, "state"), "WITHDRAWN") == 0 ||
+	    strcmp(text_at(clock_of(here, "expiry"), "state"), "missed") == 0)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		const json_t *a = clock_of(here, kinds[i]), *b = clock_of(there, kinds[i]);
+		if (a && b && strcmp(text_at(a, "due_at"), text_at(b, "due_at")) != 0)
+			sim_wrong(s, "request %s: the clock %s ends at %s here and %s there", q->id,
+				  kinds[i], text_at(a, "due_at"), text_at(b, "due_at"));
+	}
+}
+
 /* Both nodes have the same state of each request; none got lost. The receiver knows nothing of what was never sent, or
  * not delivered in time. Where bytes were changed on the way, a step may have been refused for good: its sender was told,
  * and the request waits for people. */
@@ -269,6 +309,7 @@ void desk_check(struct sim *s)
 		if (!there || strcmp(state, text_at(there, "state")) != 0)
 			differs(s, q, here, there);
 		else
-			s->answered++;
+			check_clocks(s, q, here, there);
+		s->answered++;
 	}
 }

@@ -414,7 +414,7 @@ static void setup(struct sim *s, uint64_t seed)
 	scatter(s, SIM_DRAFT, 4 * scale);
 	scatter(s, SIM_POST, 12 * scale);
 	scatter(s, SIM_FAULT, 12 * scale);
-	scatter(s, SIM_LEAP, seed % 5 == 0);
+	scatter(s, SIM_LEAP, seed % 2 == 0);
 	if (seed % 3 == 0)
 		add(s, SIM_STEAL, (int64_t)(seed * 7919 % SIM_CHAOS_MS))->a = seed / 3 % SIM_NODES;
 }
