@@ -138,11 +138,14 @@ bool follow_asked_all(const struct follow *f);
 bool follow_known(const struct follow *f, const uint8_t hash32[static 32]);
 
 /** follow_pool_sweep - visit the unconfirmed transactions, oldest first; those for which keep() is false are dropped
- * follow_pool_n - how many there are */
+ * follow_pool_n - how many there are
+ * follow_pool_find - the bytes of one, valid until the next call; NULL when it is not there */
 void follow_pool_sweep(struct follow *f,
 		       bool (*keep)(void *ctx, const uint8_t *p, size_t len, int64_t seen_s),
 		       void *ctx);
 size_t follow_pool_n(const struct follow *f);
+const uint8_t *follow_pool_find(const struct follow *f, const uint8_t txid32[static 32],
+				size_t *ret_len);
 /** follow_pool_ask - ask the peers for their unconfirmed transactions again: after a reorganisation, when some are so again */
 void follow_pool_ask(struct follow *f);
 #endif

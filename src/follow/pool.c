@@ -145,3 +145,14 @@ size_t follow_pool_n(const struct follow *f)
 {
 	return f->pool.live_n;
 }
+
+const uint8_t *follow_pool_find(const struct follow *f, const uint8_t txid32[static 32],
+				size_t *ret_len)
+{
+	uint32_t at = f->pool.slots[slot_of(&f->pool, txid32)];
+
+	if (!at)
+		return NULL;
+	*ret_len = f->pool.txs[at - 1].len;
+	return f->pool.txs[at - 1].bytes;
+}

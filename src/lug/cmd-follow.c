@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * lug ledger follow: a ledger kept at the tip of its chain, from nodes that the user names. */
+#include "base/file.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "chain/hash.h"
@@ -7,6 +8,8 @@
 #include "ledger/import.h"
 #include "ledger/ledger.h"
 #include "lug/follow-shell.h"
+#include "lug/watch-shell.h"
+#include "watch/watch.h"
 #include <inttypes.h>
 #include <signal.h>
 
@@ -15,6 +18,7 @@ enum {
 	AGENT_TEXT_MAX = 260,
 	RETRY_MS = 1000, /* after the ledger was in use, or the disk full */
 	QUIET_MS = 2000,
+	ITEMS_MS = 1000,	/* how soon an item that was added counts */
 	IMPORT_BYTES = 1 << 30, /* while far behind: blocks that are imported at once */
 };
 
@@ -39,7 +43,12 @@ struct follower {
 	struct follow_point seen;     /* the best stored block at the last look, and since when */
 	int64_t seen_ms;
 	bool has_imported, once;
-	int64_t retry_ms; /* nothing is imported before */
+	int64_t retry_ms;    /* nothing is imported before */
+	struct store *store; /* NULL: nothing is watched */
+	struct watch_env watch_env;
+	struct watch *watch;
+	int64_t scanned_ms;
+	struct ledger *view; /* as of the last scan: open while watching, closed for an import */
 };
 
 /* ---- what the logic is given ---- */
@@ -102,6 +111,73 @@ static void env_left(void *ctx, unsigned peer, enum follow_fault fault, int64_t 
 		 follow_fault_name(fault), back_ms / 1000);
 }
 
+/* ---- watching ---- */
+
+static const uint8_t *watch_find(void *ctx, const uint8_t txid32[static 32], size_t *ret_len)
+{
+	return follow_pool_find(((const struct follower *)ctx)->follow, txid32, ret_len);
+}
+
+static int watch_start(struct follower *w, const struct args *a, struct err *e)
+{
+	uint8_t key16[16];
+	int r;
+
+	if (!args_flag(a, "alert"))
+		return 0;
+	r = file_mkdirs(w->ledger_dir, 0755, e);
+	if (r == 0)
+		r = watch_store_open(args_str(a, "watch"), w->ledger_dir, &w->store, e);
+	if (r < 0)
+		return r;
+	random_bytes(key16, sizeof(key16));
+	w->watch_env = (struct watch_env){.ctx = w, .find = watch_find};
+	return watch_open(w->store, &w->watch_env, key16, &w->watch, e);
+}
+
+/* What is wrong with an unconfirmed transaction or a busy store must not stop the following: the next block looks again. */
+static void watch_one(struct follower *w, const uint8_t *p, size_t len)
+{
+	struct err e = {0};
+
+	if (w->view && watch_tx(w->watch, w->view, p, len, time_now_ms() / 1000, &e) < 0)
+		log_unusual("follow", "an unconfirmed transaction was not matched: %s", e.message);
+}
+
+static void env_tx(void *ctx, const uint8_t *p, size_t len)
+{
+	struct follower *w = ctx;
+
+	if (w->watch)
+		watch_one(w, p, len);
+}
+
+static bool pool_again(void *ctx, const uint8_t *p, size_t len, int64_t seen_s)
+{
+	if (time_now_ms() / 1000 - seen_s > WATCH_EXPIRE_S)
+		return false;
+	watch_one(ctx, p, len);
+	return true;
+}
+
+/* After a step of the ledger; after a reorganisation what its blocks had held may be unconfirmed again. */
+static int watch_step(struct follower *w, bool turned, struct err *e)
+{
+	uint32_t left = 0;
+	int r = 0;
+
+	if (!w->watch)
+		return 0;
+	w->scanned_ms = time_mono_ms();
+	if (!w->view)
+		r = ledger_open(w->ledger_dir, &w->view, e);
+	if (r == 0)
+		r = watch_scan(w->watch, w->view, time_now_ms() / 1000, 0, &left, e);
+	if (r == 0 && turned)
+		follow_pool_sweep(w->follow, pool_again, w);
+	return r;
+}
+
 /* ---- the ledger ---- */
 
 static int report_step(const struct follower *w, const struct ledger_import_result *res,
@@ -153,13 +229,16 @@ static bool passes(int r)
 
 static int import_now(struct follower *w, struct err *e)
 {
-	struct ledger_import_result res;
+	struct ledger_import_result res = {0};
 	int r = blkdir_sync(&w->blkdir, e);
 
+	w->view = ledger_close(w->view);
 	if (r == 0)
 		r = ledger_import(w->blkdir.dir, w->ledger_dir, &w->import, &res, e);
 	if (r == 0)
 		r = ledger_tip(w, &w->imported);
+	if (r == 0)
+		r = watch_step(w, res.removed_n > 0, e);
 	if (passes(r)) {
 		log_unusual("follow", "import waits: %s", e->message);
 		w->retry_ms = time_mono_ms() + RETRY_MS;
@@ -212,6 +291,8 @@ static int follow_step(struct follower *w, int64_t *ret_wait_ms, struct err *e)
 	}
 	if (r == 0 && import_due(w))
 		r = import_now(w, e);
+	if (r == 0 && w->view && time_mono_ms() - w->scanned_ms >= ITEMS_MS)
+		r = watch_step(w, false, e);
 	return r;
 }
 
@@ -284,7 +365,8 @@ static int start(struct follower *w, const struct args *a, struct err *e)
 	if (r < 0)
 		return r;
 	w->has_imported = ledger_tip(w, &w->imported) == 0;
-	return 0;
+	r = watch_start(w, a, e);
+	return r == 0 && w->has_imported ? watch_step(w, false, e) : r;
 }
 
 static int run_follow(struct lug *l, const struct args *a, struct err *e)
@@ -306,7 +388,8 @@ static int run_follow(struct lug *l, const struct args *a, struct err *e)
 				    .close = env_close,
 				    .store = env_store,
 				    .ready = env_ready,
-				    .left = env_left};
+				    .left = env_left,
+				    .tx = env_tx};
 	sigaction(SIGINT, &stop, NULL);
 	sigaction(SIGTERM, &stop, NULL);
 	log_open("lug", LOG_INFO, getenv("JOURNAL_STREAM") != NULL);
@@ -317,6 +400,9 @@ static int run_follow(struct lug *l, const struct args *a, struct err *e)
 		r = loop(&w, e);
 	if (l->json && r == 0)
 		r = lug_print_json_end(e);
+	watch_close(w.watch);
+	ledger_close(w.view);
+	store_close(w.store);
 	follow_free(w.follow);
 	blkdir_close(&w.blkdir);
 	conns_done(&w.conns);
@@ -332,6 +418,7 @@ const struct verb verb_ledger_follow = {
 	       "reorganisations of any depth. Readers go on meanwhile with what they have open. It ends on SIGINT or SIGTERM and may be "
 	       "killed at any moment: the same command goes on.\n\n"
 	       "A peer that lies, stalls or floods is left, for an hour and longer when it broke the rules; standard error says why. "
+	       "With --alert, what is watched is matched against each new block and unconfirmed transaction: see lug watch. "
 	       "With --json each step of the ledger is one value of an array.",
 	.examples =
 		"lug ledger follow --ledger /data/ledger --blocks /data/blocks --peer 10.0.0.2 --peer 10.0.0.3\n"
@@ -353,6 +440,9 @@ const struct verb verb_ledger_follow = {
 			 false},
 			{"memory", "BYTES", "most that the import may take (default 2G)", false,
 			 false},
+			{"alert", NULL, "watch what `lug watch add` named, and raise alerts", false,
+			 false},
+			WATCH_STORE_OPT,
 			{"once", NULL, "end when in step with all peers", false, false},
 			{0}},
 	.run = run_follow,
