@@ -141,7 +141,7 @@ static int open_labels(const struct args *a, struct tracing *t, const char *ledg
 /* Entities are shown when they were made; who names a set, or a stop at large ones, needs them. */
 static int open_entities(const struct args *a, struct tracing *t, const char *ledger, struct err *e)
 {
-	const char *set = args_str(a, "entities");
+	const char *set = args_str(a, "heuristics");
 	bool needed = set || args_str(a, "stop-at-entities");
 	uint32_t bits = 0;
 	struct err why = {0};
@@ -373,9 +373,9 @@ const struct verb verb_trace = {
 			{"seeds", "FILE",
 			 "begin at these too: one TXID:N, TXID or address a line, - for stdin",
 			 false, true},
-			{"entities", "SET",
-			 "entities by these heuristics (default: none, multi-input alone)", false,
-			 false},
+			{"heuristics", "LIST",
+			 "change heuristics of the entities (default: none, multi-input alone)",
+			 false, false},
 			{"labels", "DIR", "folder of label sources (default: labels in the ledger)",
 			 false, false},
 			{"limit", "N", "rows of each list (default 20; 1000 with --json)", false,

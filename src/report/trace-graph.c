@@ -180,7 +180,7 @@ static json_t *json_address_node(const struct trace_report *t, uint32_t address,
 {
 	json_t *labels = json_labels_of(t, address),
 	       *label = json_object_get(json_array_get(labels, 0), "label"),
-	       *text = json_address_of(t->ledger, address);
+	       *text = json_address(t->ledger, address);
 	if (json_is_null(text))
 		text = json_string("no address");
 	int r = json_object_set_new(j, "text", text) |

@@ -3,11 +3,11 @@
 #ifndef REPORT_TRACE_INT_H
 #define REPORT_TRACE_INT_H
 #include "ledger/label.h"
+#include "report/report.h"
 #include "report/trace-report.h"
 
 /* Rows as JSON; NULL when out of memory or damaged. */
 json_t *json_outpoint(const struct ledger *l, uint64_t id);
-json_t *json_address_of(const struct ledger *l, uint32_t id);
 json_t *json_labels_of(const struct trace_report *t, uint32_t id);
 /** labels_of - what is said about an address id
  * Returns: how many were written, at most max */

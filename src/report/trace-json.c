@@ -41,12 +41,6 @@ json_t *json_outpoint(const struct ledger *l, uint64_t id)
 	return outpoint(l, id, text) == 0 ? json_string(text) : NULL;
 }
 
-json_t *json_address_of(const struct ledger *l, uint32_t id)
-{
-	char text[LEDGER_ADDRESS_TEXT_MAX];
-	return id && ledger_address_text(l, id, text) == 0 ? json_string(text) : json_null();
-}
-
 size_t labels_of(const struct ledger *l, const struct labels *labels, uint32_t id,
 		 struct label *ret, size_t max)
 {
@@ -159,7 +153,7 @@ static int add_holders(const struct trace_report *t, const struct trace_holder *
 		shown++;
 		if (json_array_append_new(
 			    a, json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:o}", "address",
-					 json_address_of(t->ledger, h[i].address), "entity",
+					 json_address(t->ledger, h[i].address), "entity",
 					 json_entity(t, h[i].address), "unspent",
 					 json_u64(h[i].unspent), "stopped", json_u64(h[i].stopped),
 					 "received", json_u64(h[i].received), "outputs",
@@ -186,7 +180,7 @@ static json_t *json_reached(const struct trace_report *t, uint32_t i)
 	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:I, s:o, s:o}", "index",
 			 (json_int_t)i, "output", json_outpoint(l, r->output), "value",
 			 json_u64(fee ? r->amount : ledger_out_value(l, r->output)), "tainted",
-			 json_u64(r->amount), "address", json_address_of(l, address), "height",
+			 json_u64(r->amount), "address", json_address(l, address), "height",
 			 known ? json_integer(tx.height) : json_null(), "time",
 			 known ? json_string(time_utc(tx.time_s, when)) : json_null(), "end",
 			 trace_end_name((enum trace_end)r->end), "hops", (json_int_t)r->hops,

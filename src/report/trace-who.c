@@ -113,7 +113,7 @@ static json_t *json_step(const struct trace_report *t, uint32_t i)
 	return json_pack(
 		"{s:o, s:o, s:o, s:o, s:o}", "output", json_outpoint(t->ledger, r->output),
 		"tainted", json_u64(r->amount), "address",
-		json_address_of(t->ledger, fee ? 0 : ledger_out_address(t->ledger, r->output)),
+		json_address(t->ledger, fee ? 0 : ledger_out_address(t->ledger, r->output)),
 		"height", known ? json_integer(tx.height) : json_null(), "time",
 		known ? json_string(time_utc(tx.time_s, when)) : json_null());
 }
@@ -234,7 +234,7 @@ static int entity_groups(const struct trace_report *t, const struct trace_holder
 static json_t *json_entity_group(const struct trace_report *t, const struct group *g)
 {
 	return json_pack("{s:I, s:o, s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:o}", "entity",
-			 (json_int_t)g->entity, "address", json_address_of(t->ledger, g->entity),
+			 (json_int_t)g->entity, "address", json_address(t->ledger, g->entity),
 			 "addresses", (json_int_t)entity_size(t->entities, g->entity, ENTITY_TIP),
 			 "reached", (json_int_t)g->address_n, "received", json_u64(g->received),
 			 "unspent", json_u64(g->unspent), "stopped", json_u64(g->stopped),
