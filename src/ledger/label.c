@@ -549,6 +549,14 @@ size_t labels_find(const struct labels *l, const struct address *a, struct label
 	return n;
 }
 
+void labels_at(const struct labels *l, size_t i, struct address *ret_a, struct label *ret)
+{
+	const struct label_row *r = row_of(l, &l->refs[i]);
+	*ret_a = (struct address){.kind = r->kind, .len = r->len};
+	memcpy(ret_a->payload, r->payload, sizeof(ret_a->payload));
+	label_fill(l, &l->refs[i], ret);
+}
+
 size_t labels_n(const struct labels *l)
 {
 	return l->ref_n;

@@ -99,6 +99,8 @@ DEFINE_CLEANUP(struct labels *, labels_close);
  * Returns: how many there are, which may exceed max
  * Cost:    a binary search; no allocation */
 size_t labels_find(const struct labels *l, const struct address *a, struct label *ret, size_t max);
+/** labels_at - statement i of labels_n(), in order of identity, then of the sources' names */
+void labels_at(const struct labels *l, size_t i, struct address *ret_a, struct label *ret);
 /** labels_n - statements for this network; labels_sources - the sources, by name */
 size_t labels_n(const struct labels *l);
 const struct label_source *labels_sources(const struct labels *l, size_t *ret_n);
