@@ -101,7 +101,7 @@ int play_trace(struct play *p, struct err *e)
 	demo_begin(d, "follow the victim's money through the chain (haircut)");
 	int r = demo_lug(d,
 			 (const char *[]){"trace", seed, "--ledger", demo_path(d, "ledger"),
-					  "--policy", "haircut", NULL},
+					  "--policy", "haircut", "--limit", "100000", NULL},
 			 &trace, e);
 	if (r < 0)
 		return demo_end(d, r, 0, e, "%s", "");
