@@ -46,6 +46,11 @@ void hmac_sha256(const void *key, size_t key_len, const void *p, size_t len,
 		 uint8_t out32[static SHA256_LEN]);
 bool hmac_sha256_check(const void *key, size_t key_len, const void *p, size_t len,
 		       const uint8_t tag32[static SHA256_LEN]);
+/** hmac_sha1 - HMAC-SHA-1 (RFC 2104), only for the one-time codes of RFC 6238, which authenticator programs make with it
+ * Vectors: RFC 6238 appendix B */
+enum { SHA1_LEN = 20 };
+void hmac_sha1(const void *key, size_t key_len, const void *p, size_t len,
+	       uint8_t out20[static SHA1_LEN]);
 
 /** hkdf_sha256 - HKDF-SHA-256 (RFC 5869), extract then expand
  * In:      salt     may be NULL with length 0

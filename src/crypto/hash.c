@@ -6,6 +6,8 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "crypto/crypto.h"
 #include <assert.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/ripemd.h>
 #include <openssl/sha.h>
 #include <sodium.h>
@@ -76,6 +78,15 @@ bool hmac_sha256_check(const void *key, size_t key_len, const void *p, size_t le
 	bool equal = secret_equal(want, tag32, sizeof(want));
 	sodium_memzero(want, sizeof(want));
 	return equal;
+}
+
+void hmac_sha1(const void *key, size_t key_len, const void *p, size_t len,
+	       uint8_t out20[static SHA1_LEN])
+{
+	unsigned out_len = 0;
+	const unsigned char *done =
+		HMAC(EVP_sha1(), key_len ? key : "", (int)key_len, p, len, out20, &out_len);
+	assert(done && out_len == SHA1_LEN);
 }
 
 /* RFC 5869 2.3: T(i) = HMAC(PRK, T(i-1) | info | i), i from 1. */

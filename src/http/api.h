@@ -16,8 +16,9 @@
  *  runs the handler, so handlers never lock anything and must not wait. The HTTP thread then sends the reply. */
 
 enum api_listener {
-	API_PEER,   /* other nodes: TLS 1.3, both certificates pinned */
-	API_PEOPLE, /* officers of this node: UNIX socket, peer credentials */
+	API_PEER, /* other nodes: TLS 1.3, both certificates pinned */
+	API_PEOPLE, /* officers of this node: UNIX socket, peer credentials; their routes are served to browsers too */
+	API_BROWSER, /* their browsers: TLS 1.3, sessions (docs/console.md) */
 };
 enum api_method { API_GET, API_POST, API_PUT, API_DELETE };
 
@@ -44,6 +45,7 @@ enum api_role {
 	API_AUDITOR = 1 << 5,
 	API_ADMIN = 1 << 6,
 	API_ANY_ROLE = (1 << 7) - 1, /* any known officer */
+	API_PUBLIC = 1 << 7,	     /* browsers' listener: also who is not signed in */
 	API_CASEWORK =
 		API_OFFICER | API_DUTY | API_APPROVER | API_ANALYST, /* may read case content */
 };
@@ -89,6 +91,26 @@ struct api_query {
 	const char *name, *value; /* decoded, clean UTF-8, in the arena */
 };
 
+/* What a browser says beside line and body, and what it is answered beside the status and body. The texts are in the arena and "" when
+ * absent; all of them are untrusted. */
+struct api_web {
+	const char *cookie, *accept, *languages, *origin, *host, *site, *type,
+		*token;	       /* site: Sec-Fetch-Site, token: X-CSRF-Token */
+	const char *partial;   /* HX-Request */
+	const char *encodings; /* Accept-Encoding */
+	const char *target;    /* path and query as sent */
+	char address[API_NAME_MAX + 1];
+	bool certificate; /* it showed one in the TLS handshake */
+	uint8_t pin32[32];
+	/* the answer */
+	const char *location;	/* 303 to a local path */
+	const char *set_cookie; /* value of Set-Cookie */
+	bool page;	/* c->raw is a page: send it with the page's headers, also for an error */
+	bool immutable; /* may be kept for ever: its name says its hash */
+	const char *encoding; /* Content-Encoding of c->raw */
+	bool stream;	      /* an event stream begins (http_server_tell) */
+};
+
 struct api_call {
 	const struct api_route *route;
 	void *app;	 /* BORROWS: struct lugd */
@@ -104,6 +126,7 @@ struct api_call {
 	json_t *out;	/* the handler's answer; STEALS */
 	struct buf raw; /* or its bytes, with their media type (a literal) */
 	const char *raw_type;
+	struct api_web *web; /* browsers' listener; else NULL */
 };
 
 /** api_param - the n-th {name} of the path; "" past the end */

@@ -23,7 +23,8 @@ static const struct {
 	{ERR_FIELD_MISSING, 400},  {ERR_TRANSITION, 409},     {ERR_FOUR_EYES, 403},
 	{ERR_DENIED, 403},	   {ERR_QUOTA, 429},	      {ERR_OFFLINE, 503},
 	{ERR_STREAM_STOPPED, 409}, {ERR_MEMBER_UNKNOWN, 404}, {ERR_HANDLING, 422},
-	{ERR_AMOUNT, 422},	   {ERR_BUDGET, 422},	      {ERR_STALE, 409},
+	{ERR_SIGNED_OUT, 401},	   {ERR_STEP_UP, 403},	      {ERR_AMOUNT, 422},
+	{ERR_BUDGET, 422},	   {ERR_STALE, 409},
 };
 
 unsigned http_status(int code)

@@ -43,6 +43,8 @@ const char *route_listener_name(enum api_listener l)
 		return "peer";
 	case API_PEOPLE:
 		return "people";
+	case API_BROWSER:
+		return "browser";
 	}
 	return "";
 }
@@ -166,11 +168,18 @@ static int take_query(const char *s, size_t len, struct api_call *c, struct err 
 	return 0;
 }
 
+/* People's routes are also for their browsers. */
+static bool served(const struct api_route *route, enum api_listener listener)
+{
+	return route->listener == listener ||
+	       (listener == API_BROWSER && route->listener == API_PEOPLE);
+}
+
 static int no_route(const struct api_route *routes, size_t n, enum api_listener listener,
 		    const char *path, size_t path_len, const char *method, struct err *e)
 {
 	for (size_t i = 0; i < n; i++)
-		if (routes[i].listener == listener && fits(routes[i].path, path, path_len) >= 0)
+		if (served(&routes[i], listener) && fits(routes[i].path, path, path_len) >= 0)
 			return err_set(e, ERR_NOENT, "method", "This path takes %s, not %.16s.",
 				       route_method_name(routes[i].method), method);
 	return err_set(e, ERR_NOENT, "path",
@@ -189,7 +198,7 @@ int route_match(const struct api_route *routes, size_t n, enum api_listener list
 	const struct api_route *best = NULL;
 	int best_params = API_PARAMS_MAX + 1;
 	for (size_t i = 0; i < n; i++) {
-		int params = routes[i].listener == listener &&
+		int params = served(&routes[i], listener) &&
 					     !strcmp(route_method_name(routes[i].method), method)
 				     ? fits(routes[i].path, uri, path_len)
 				     : -1;

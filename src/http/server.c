@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "http/route.h"
 #include "http/tls-int.h"
+#include "http/web-int.h"
 #include <microhttpd.h>
 #include <pthread.h>
 #include <sys/socket.h>
@@ -21,6 +22,9 @@ enum {
 	PER_ADDRESS_DIVISOR = 4,      /* one address may have this part of the peers' connections */
 	PER_ADDRESS_MIN = 16,
 	LENGTH_DIGITS_MAX = 12,
+	FORM_EXTRA =
+		4096,	 /* bytes of a form beside what its route takes: the console's own fields */
+	FORM_GROWTH = 3, /* a byte becomes %XX */
 };
 
 enum call_state { CALL_NEW, CALL_ADMITTING, CALL_ADMITTED, CALL_BODY, CALL_RUNNING, CALL_DONE };
@@ -29,6 +33,7 @@ struct http_server {
 	struct http_server_options o;
 	struct MHD_Daemon *daemon;
 	struct tls_server tls;
+	struct streams streams;
 	int closing; /* atomic */
 };
 
@@ -39,6 +44,7 @@ struct call {
 	struct MHD_Connection *connection;
 	enum call_state state;
 	struct buf body;
+	struct api_web web;
 	size_t uri_len;
 	char uri[API_PATH_MAX + 1]; /* more was cut off when uri_len says so */
 };
@@ -58,6 +64,7 @@ static void *call_new(void *cls, const char *uri, struct MHD_Connection *connect
 	arena_init(&c->arena, API_ARENA_MAX);
 	c->job.call.a = &c->arena;
 	c->job.call.app = s->o.app;
+	c->job.call.web = s->o.listener == API_BROWSER ? &c->web : NULL;
 	return c;
 }
 
@@ -78,6 +85,27 @@ static void call_free(void *cls, struct MHD_Connection *connection, void **con_c
 
 /* ---- replies ---- */
 
+static const char *caching(const struct call *c)
+{
+	return c->job.call.web && c->web.immutable ? "public, max-age=31536000, immutable"
+						   : "no-store";
+}
+
+static enum MHD_Result reply_with(struct call *c, unsigned status, struct MHD_Response *r,
+				  const char *type)
+{
+	char retry[24];
+	snprintf(retry, sizeof(retry), "%lld", (long long)c->job.retry_s);
+	bool ok = (!type || MHD_add_response_header(r, "Content-Type", type) == MHD_YES) &&
+		  MHD_add_response_header(r, "Cache-Control", caching(c)) == MHD_YES &&
+		  (!c->job.call.web || web_headers(r, &c->web)) &&
+		  MHD_add_response_header(r, "X-Content-Type-Options", "nosniff") == MHD_YES &&
+		  (!c->job.retry_s || MHD_add_response_header(r, "Retry-After", retry) == MHD_YES);
+	enum MHD_Result done = ok ? MHD_queue_response(c->connection, status, r) : MHD_NO;
+	MHD_destroy_response(r);
+	return done;
+}
+
 static enum MHD_Result reply_bytes(struct call *c, unsigned status, void *p, size_t len,
 				   const char *type)
 {
@@ -86,15 +114,7 @@ static enum MHD_Result reply_bytes(struct call *c, unsigned status, void *p, siz
 		free(p);
 		return MHD_NO;
 	}
-	char retry[24];
-	snprintf(retry, sizeof(retry), "%lld", (long long)c->job.retry_s);
-	bool ok = (!type || MHD_add_response_header(r, "Content-Type", type) == MHD_YES) &&
-		  MHD_add_response_header(r, "Cache-Control", "no-store") == MHD_YES &&
-		  MHD_add_response_header(r, "X-Content-Type-Options", "nosniff") == MHD_YES &&
-		  (!c->job.retry_s || MHD_add_response_header(r, "Retry-After", retry) == MHD_YES);
-	enum MHD_Result done = ok ? MHD_queue_response(c->connection, status, r) : MHD_NO;
-	MHD_destroy_response(r);
-	return done;
+	return reply_with(c, status, r, type);
 }
 
 static enum MHD_Result reply_json(struct call *c, unsigned status, const json_t *j)
@@ -112,17 +132,44 @@ static enum MHD_Result reply_error(struct call *c)
 	return reply_json(c, http_status(c->job.result), j);
 }
 
+static enum MHD_Result reply_raw(struct call *c, unsigned status)
+{
+	struct api_call *call = &c->job.call;
+	size_t len = call->raw.len;
+	uint8_t *p = buf_take(&call->raw, &len);
+	return reply_bytes(c, status, p ? p : calloc(1, 1), p ? len : 0, call->raw_type);
+}
+
+static enum MHD_Result reply_stream(struct call *c)
+{
+	struct MHD_Response *r = streams_open(&c->server->streams, c->connection);
+	return r ? reply_with(c, MHD_HTTP_OK, r, "text/event-stream") : MHD_NO;
+}
+
+/* What only browsers are answered: a page (also for an error), another address, a stream. */
+static bool is_web_reply(const struct call *c)
+{
+	return c->job.call.web && (c->web.page || c->web.location || c->web.stream);
+}
+
+static enum MHD_Result reply_web(struct call *c)
+{
+	if (c->web.location)
+		return reply_bytes(c, MHD_HTTP_SEE_OTHER, calloc(1, 1), 0, NULL);
+	if (c->web.page)
+		return reply_raw(c, http_status(c->job.result));
+	return reply_stream(c);
+}
+
 static enum MHD_Result reply(struct call *c)
 {
 	struct api_call *call = &c->job.call;
+	if (is_web_reply(c))
+		return reply_web(c);
 	if (c->job.result < 0)
 		return reply_error(c);
-	if (call->raw_type) {
-		size_t len = call->raw.len;
-		uint8_t *p = buf_take(&call->raw, &len);
-		return reply_bytes(c, MHD_HTTP_OK, p ? p : calloc(1, 1), p ? len : 0,
-				   call->raw_type);
-	}
+	if (call->raw_type)
+		return reply_raw(c, MHD_HTTP_OK);
 	if (!call->out)
 		return reply_bytes(c, MHD_HTTP_NO_CONTENT, calloc(1, 1), 0, NULL);
 	return reply_json(c, MHD_HTTP_OK, call->out);
@@ -192,6 +239,16 @@ static int find_person(struct call *c, const union MHD_ConnectionInfo *info)
 	return 0;
 }
 
+/* Who a browser stands for, the logic thread finds out; here only the certificate that it may have shown. */
+static int find_browser(struct call *c)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(c->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	c->web.certificate =
+		info && tls_peer_pin((gnutls_session_t)info->tls_session, c->web.pin32) >= 0;
+	return web_read(c->connection, c->uri, &c->arena, &c->web, &c->job.e);
+}
+
 static int find_caller(struct call *c)
 {
 	switch (c->server->o.listener) {
@@ -201,11 +258,25 @@ static int find_caller(struct call *c)
 	case API_PEOPLE:
 		return find_person(c, MHD_get_connection_info(c->connection,
 							      MHD_CONNECTION_INFO_CONNECTION_FD));
+	case API_BROWSER:
+		return find_browser(c);
 	}
 	return -ERR_DENIED;
 }
 
 /* ---- the request's head and body ---- */
+
+static bool is_form(const struct call *c)
+{
+	static const char form[] = "application/x-www-form-urlencoded";
+	return c->job.call.web && !strncasecmp(c->web.type, form, sizeof(form) - 1);
+}
+
+static size_t body_max(const struct call *c)
+{
+	size_t max = c->job.call.route->body_max;
+	return is_form(c) ? max * FORM_GROWTH + FORM_EXTRA : max;
+}
 
 /* The announced length, which a body must have: what is too large is refused before it is read. */
 static int body_length(struct call *c, size_t *ret_len)
@@ -220,7 +291,7 @@ static int body_length(struct call *c, size_t *ret_len)
 		       dec_parse_u64(length, strlen(length), SIZE_MAX, &n) < 0))
 		return err_set(&c->job.e, ERR_FORMAT, "Content-Length",
 			       "Content-Length is malformed.");
-	size_t max = c->job.call.route->body_max;
+	size_t max = body_max(c);
 	if (n > max)
 		return err_set(&c->job.e, ERR_OVERSIZE, "body",
 			       "The body has %llu bytes, more than the limit of %zu.",
@@ -240,7 +311,7 @@ static enum MHD_Result on_head(struct call *c, const char *method)
 		r = body_length(c, &c->job.announced_len);
 	if (r < 0)
 		return refuse(c, r);
-	buf_init(&c->body, c->job.call.route->body_max);
+	buf_init(&c->body, body_max(c));
 	if (s->o.listener == API_PEER && c->job.call.route->body == API_RAW_BODY)
 		return hand_over(c, HTTP_ADMIT, CALL_ADMITTING);
 	c->state = CALL_BODY;
@@ -250,7 +321,7 @@ static enum MHD_Result on_head(struct call *c, const char *method)
 static enum MHD_Result on_body_end(struct call *c)
 {
 	struct api_call *call = &c->job.call;
-	if (call->route->body == API_JSON_BODY) {
+	if (call->route->body == API_JSON_BODY && !is_form(c)) {
 		int r = json_parse(c->body.p ? (const char *)c->body.p : "", c->body.len, &call->in,
 				   &c->job.e);
 		if (r >= 0 && !json_is_object(call->in))
@@ -309,7 +380,7 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
 			  enum MHD_ConnectionNotificationCode what)
 {
 	struct http_server *s = cls;
-	if (what != MHD_CONNECTION_NOTIFY_STARTED || s->o.listener != API_PEER)
+	if (what != MHD_CONNECTION_NOTIFY_STARTED || s->o.listener == API_PEOPLE)
 		return;
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
@@ -323,27 +394,37 @@ static size_t keep_escapes(void *cls, struct MHD_Connection *c, char *s)
 	return strlen(s);
 }
 
+static int start_tls(struct http_server *s, struct err *e)
+{
+	s->tls.pin_known = pin_known;
+	s->tls.ctx = s;
+	s->tls.ask_only = s->o.listener == API_BROWSER;
+	if (s->o.certificate_pem)
+		return tls_server_init_pem(&s->tls, s->o.certificate_pem, s->o.key_pem, e);
+	return tls_server_init(&s->tls, s->o.identity, e);
+}
+
 static int start(struct http_server *s, struct err *e)
 {
+	const char *priorities =
+		s->o.listener == API_BROWSER ? TLS_PRIORITIES_BROWSER : TLS_PRIORITIES;
 	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
 	unsigned per_address = s->o.connections_max / PER_ADDRESS_DIVISOR;
 	struct MHD_OptionItem tls[] = {
-		{MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
+		{MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)priorities},
 		{MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(uintptr_t)tls_server_retrieve},
 		{MHD_OPTION_PER_IP_CONNECTION_LIMIT,
 		 per_address > PER_ADDRESS_MIN ? (intptr_t)per_address : PER_ADDRESS_MIN, NULL},
 		{MHD_OPTION_END, 0, NULL},
 	};
 	const struct MHD_OptionItem *extra = &tls[3];
-	if (s->o.listener == API_PEER) {
+	if (s->o.listener != API_PEOPLE) {
 		flags |= MHD_USE_TLS;
 		extra = tls;
-		int r = tls_server_init(&s->tls, s->o.identity, e);
+		int r = start_tls(s, e);
 		if (r < 0)
 			return r;
 	}
-	s->tls.pin_known = pin_known;
-	s->tls.ctx = s;
 	s->daemon = MHD_start_daemon(
 		flags, 0, NULL, NULL, on_request, s, MHD_OPTION_LISTEN_SOCKET, s->o.fd,
 		MHD_OPTION_URI_LOG_CALLBACK, call_new, s, MHD_OPTION_NOTIFY_COMPLETED, call_free, s,
@@ -366,7 +447,10 @@ int http_server_open(const struct http_server_options *o, struct http_server **r
 	_cleanup_(http_server_closep) struct http_server *s = calloc(1, sizeof(*s));
 	if (!s)
 		return err_set(e, ERR_NOMEM, NULL, NULL);
-	if (o->listener == API_PEER && (!o->identity || !o->peer_by_pin))
+	streams_init(&s->streams);
+	s->o.fd = -1;
+	if ((o->listener == API_PEER && (!o->identity || !o->peer_by_pin)) ||
+	    (o->listener == API_BROWSER && !o->identity))
 		return err_set(e, ERR_INVAL, "http",
 			       "A listener for peers needs an identity and pins.");
 	s->o = *o;
@@ -381,17 +465,25 @@ int http_server_open(const struct http_server_options *o, struct http_server **r
 void http_server_quiesce(struct http_server *s)
 {
 	__atomic_store_n(&s->closing, 1, __ATOMIC_RELEASE);
+	streams_end(&s->streams);
 	int fd = MHD_quiesce_daemon(s->daemon);
 	if (fd >= 0)
 		close(fd);
+}
+
+void http_server_tell(struct http_server *s, const char *text)
+{
+	streams_tell(&s->streams, text);
 }
 
 struct http_server *http_server_close(struct http_server *s)
 {
 	if (!s)
 		return NULL;
+	streams_end(&s->streams);
 	if (s->daemon)
 		MHD_stop_daemon(s->daemon);
+	streams_done(&s->streams);
 	if (s->o.fd >= 0)
 		close(s->o.fd);
 	tls_server_done(&s->tls);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * HTTP server: one listener, either for peers (TLS 1.3, both sides pinned) or for people (UNIX socket, peer credentials).
+ * HTTP server: one listener: for peers (TLS 1.3, both sides pinned), for people (UNIX socket, peer credentials), or for their
+ * browsers (TLS 1.3, a client certificate is asked for but not required).
  *
  * It has one thread of its own. Calls are handed to `submit` and stay suspended until http_job_finish(). */
 #ifndef HTTP_SERVER_H
@@ -27,7 +28,9 @@ struct http_server_options {
 	size_t routes_n;
 	enum api_listener listener;
 	int fd;				      /* listening socket; STEALS, also on failure */
-	const struct http_identity *identity; /* peers; BORROWS */
+	const struct http_identity *identity; /* peers, browsers; BORROWS */
+	const char *certificate_pem,
+		*key_pem; /* browsers: shown instead of the identity; NULL for none; BORROWS */
 	unsigned connections_max, idle_s;
 	/* Which peer has this pin? HTTP thread. 0 and its name; -ERR_MEMBER_UNKNOWN */
 	int (*peer_by_pin)(void *ctx, const uint8_t pin32[static HTTP_PIN_LEN],
@@ -44,6 +47,13 @@ struct http_server;
  * Returns: 0; -ERR_INVAL; -ERR_CRYPTO TLS cannot be set up; -ERR_NOMEM; -ERR_IO the server library refused */
 int http_server_open(const struct http_server_options *o, struct http_server **ret_server,
 		     struct err *e) WARN_UNUSED;
+
+/** http_server_tell - text for every open event stream ("event: change\ndata:\n\n"). Any thread */
+void http_server_tell(struct http_server *s, const char *text);
+/** http_certificate_pin - SHA-256 of the SPKI of a certificate in PEM
+ * Returns: 0; -ERR_FORMAT */
+int http_certificate_pin(const char *pem, uint8_t ret_pin32[static HTTP_PIN_LEN],
+			 struct err *e) WARN_UNUSED;
 
 /** http_server_quiesce - accept no new connection and no new job; jobs taken over must then be finished before the close */
 void http_server_quiesce(struct http_server *s);

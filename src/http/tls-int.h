@@ -10,10 +10,17 @@
 #define TLS_PRIORITIES \
 	"NORMAL:-VERS-ALL:+VERS-TLS1.3:-SIGN-ALL:+SIGN-ECDSA-SECP256R1-SHA256:-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1"
 
+/* Browsers and smart cards have other keys than nodes. */
+#define TLS_PRIORITIES_BROWSER "NORMAL:-VERS-ALL:+VERS-TLS1.3"
+
+enum { TLS_CHAIN_MAX = 8 };
+
 /* What a TLS session of the server needs to know; set as its session pointer. */
 struct tls_server {
 	const struct http_identity *identity;
-	gnutls_pcert_st certificate;
+	gnutls_pcert_st chain[TLS_CHAIN_MAX];
+	unsigned chain_n;
+	bool ask_only; /* a certificate of the other side is taken as it is, or none */
 	gnutls_privkey_t key;
 	bool (*pin_known)(void *ctx, const uint8_t pin32[static HTTP_PIN_LEN]);
 	void *ctx;
@@ -23,6 +30,10 @@ struct tls_server {
  * Returns: 0; -ERR_CRYPTO with GnuTLS's words */
 int tls_server_init(struct tls_server *t, const struct http_identity *id,
 		    struct err *e) WARN_UNUSED;
+/** tls_server_init_pem - the same with a certificate chain and key in PEM
+ * Returns: 0; -ERR_FORMAT with GnuTLS's words */
+int tls_server_init_pem(struct tls_server *t, const char *certificate, const char *key,
+			struct err *e) WARN_UNUSED;
 void tls_server_done(struct tls_server *t);
 /** tls_server_session - prepare a new session: certificate of the peer required, and known by its pin */
 void tls_server_session(struct tls_server *t, gnutls_session_t session);

@@ -175,8 +175,11 @@ static int run_demo(struct lug *l, const struct args *a, struct err *e)
 	struct err why = {0};
 	(void)play_all(&p, &why); /* a failed step is in the report, with its reason */
 	r = demo_report(&p.d, e);
-	if (r == 0 && p.d.keep && (r = keep_running(&p, e)) == 0 && !l->json)
+	if (r == 0 && p.d.keep && (r = keep_running(&p, e)) == 0 &&
+	    (r = play_console(&p, e)) == 0 && !l->json) {
 		print_kept(&p);
+		console_print(&p);
+	}
 	demo_done(&p.d);
 	return r;
 }

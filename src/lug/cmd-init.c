@@ -15,8 +15,10 @@ enum { ARGV_MAX = 24, ROLES_TEXT_MAX = 160 };
 /* The settings that the options name; all others keep their defaults. */
 static int make_conf(const struct args *a, struct buf *out, struct err *e)
 {
-	static const char *const names[][2] = {
-		{"listen", "listen"}, {"store", "store"}, {"passphrase-file", "passphrase_file"}};
+	static const char *const names[][2] = {{"listen", "listen"},
+					       {"console", "console_listen"},
+					       {"store", "store"},
+					       {"passphrase-file", "passphrase_file"}};
 	_cleanup_(freep) struct conf *conf = calloc(1, sizeof(*conf));
 	struct buf text _cleanup_(buf_done);
 	buf_init(&text, CONF_FILE_MAX);
@@ -147,6 +149,9 @@ const struct verb verb_init = {
 			 false, false},
 			{"store", "URI", "a PostgreSQL database for its records (default a file)",
 			 false, false},
+			{"console", "ADDRESS:PORT",
+			 "where browsers reach its console over HTTPS (default: no console)", false,
+			 false},
 			{"officer-id", "ID", "the first officer", true, false},
 			{"roles", "LIST", "that officer's roles, separated by commas (default all)",
 			 false, false},

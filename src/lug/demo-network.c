@@ -115,11 +115,16 @@ static int node_init(struct play *p, enum demo_node_id n, struct err *e)
 	struct demo *d = &p->d;
 	const struct demo_node *node = &d->node[n];
 	const char *listen = arena_printf(&d->arena, "127.0.0.1:%d", node->port);
-	int r = demo_lug(d,
-			 (const char *[]){"init", node->dir, "--name", node->name, "--listen",
-					  listen, "--officer-id", OFFICER, "--roles",
-					  "duty,officer,approver,admin", "--shared-uid", NULL},
-			 NULL, e);
+	const char *console = arena_printf(&d->arena, "127.0.0.1:%d", node->console_port);
+	const char *argv[DEMO_ARGS_MAX] = {
+		"init",	       node->dir,      "--name", node->name, "--listen",
+		listen,	       "--officer-id", OFFICER,	 "--roles",  "duty,officer,approver,admin",
+		"--shared-uid"};
+	if (d->keep) {
+		argv[11] = "--console";
+		argv[12] = console;
+	}
+	int r = demo_lug(d, argv, NULL, e);
 	if (r == 0)
 		r = keygen(p, "governor", n, &p->governor[n], e);
 	if (r == 0)

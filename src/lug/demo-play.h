@@ -20,6 +20,9 @@ struct play {
 		*identity[DEMO_NODES]; /* public parts of the offline keys */
 	char from_txid[65]; /* --from: the transaction that the report names, in a real chain */
 	char victim_tx[65], freeze[64], freeze_hash[80], trace_id[64];
+	struct sign_in {
+		const char *password, *secret;
+	} sign_in[DEMO_NODES][2]; /* OFFICER and APPROVER */
 };
 
 /* One step: does its work, checks it, and says with demo_end() what proves it. Returns 0 or the code of what failed. */
@@ -27,6 +30,11 @@ typedef int play_step(struct play *p, struct err *e);
 play_step play_chain, play_import, play_labels, play_init, play_network, play_notes;
 play_step play_report, play_trace, play_draft, play_four_eyes, play_send, play_ack, play_answer,
 	play_answered;
+
+/** play_console - --keep: enrol the officers for the consoles and play a night, so that there is something to see; what is needed to sign in
+ *                is also written to DIR/consoles.json. console_print - where the consoles are and how to sign in */
+int play_console(struct play *p, struct err *e) WARN_UNUSED;
+void console_print(const struct play *p);
 
 /** node_name - name of a node in the network */
 const char *node_name(const struct play *p, enum demo_node_id n);

@@ -91,7 +91,8 @@ int demo_init(struct demo *d, struct lug *l, const char *dir, struct err *e)
 			return err_set(e, -ERR_OVERSIZE, "dir",
 				       "the path of the work folder is too long");
 		n->port = port_free();
-		if (n->port < 0)
+		n->console_port = port_free();
+		if (n->port < 0 || n->console_port < 0)
 			return err_set(e, n->port, "port", "no free port on loopback");
 	}
 	return 0;

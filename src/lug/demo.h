@@ -19,7 +19,7 @@ enum demo_node_id { DEMO_IT, DEMO_FR, DEMO_JP };
 struct demo_node {
 	const char *country, *name, *city; /* "IT", "it", "Rome" */
 	char dir[4096];
-	int port;
+	int port, console_port;
 	pid_t pid; /* of lugd; 0 when it does not run */
 };
 

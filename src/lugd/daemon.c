@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Start and stop of the daemon: each part is opened over the one before it and closed in the reverse order. */
+#include "access/access.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -91,8 +92,8 @@ static int open_folder(struct lugd *d, bool make, struct err *e)
 static int open_store(struct lugd *d, struct err *e)
 {
 	const struct store_schema *const schemas[] = {store_lease_schema(), audit_schema(),
-						      exchange_schema(), request_schema(),
-						      &officer_schema};
+						      exchange_schema(),    request_schema(),
+						      &officer_schema,	    access_schema()};
 	char path[CONF_TEXT_MAX + 1];
 	const char *where = d->conf.store.text;
 	int r = 0;
@@ -161,12 +162,6 @@ static int open_logic(struct lugd *d, struct err *e)
 
 /* ---- listeners ---- */
 
-static int on_submit(void *ctx, struct http_job *job)
-{
-	struct lugd *d = ctx;
-	return queue_put(&d->queue, job);
-}
-
 static int on_pin(void *ctx, const uint8_t pin32[static HTTP_PIN_LEN],
 		  char ret_name[static API_NAME_MAX + 1])
 {
@@ -182,7 +177,7 @@ static int open_listeners(struct lugd *d, struct err *e)
 						(unsigned)d->conf.peer_connections.number,
 					.idle_s = (unsigned)d->conf.peer_idle_s.number,
 					.peer_by_pin = on_pin,
-					.submit = on_submit,
+					.submit = dispatch_submit,
 					.ctx = d,
 					.app = d};
 	o.routes = dispatch_routes(&o.routes_n);
@@ -193,7 +188,8 @@ static int open_listeners(struct lugd *d, struct err *e)
 	o.listener = API_PEOPLE;
 	o.fd = http_listen_unix(d->socket, (unsigned)d->conf.socket_mode.number,
 				d->conf.socket_group.text, e);
-	return o.fd < 0 ? o.fd : http_server_open(&o, &d->people_server, e);
+	r = o.fd < 0 ? o.fd : http_server_open(&o, &d->people_server, e);
+	return r < 0 ? r : browser_open(d, e);
 }
 
 int lugd_start(struct lugd *d, struct err *e)
@@ -262,6 +258,8 @@ static void close_listeners(struct lugd *d)
 		http_server_quiesce(d->peer_server);
 	if (d->people_server)
 		http_server_quiesce(d->people_server);
+	if (d->browser_server)
+		http_server_quiesce(d->browser_server);
 	queue_close(&d->queue);
 	for (struct http_job *job = queue_take(&d->queue), *next; job; job = next) {
 		next = job->next;
@@ -271,6 +269,7 @@ static void close_listeners(struct lugd *d)
 	if (d->people_server)
 		(void)unlink(d->socket);
 	d->people_server = http_server_close(d->people_server);
+	browser_close(d);
 }
 
 static void seal_audit(struct lugd *d)

@@ -57,7 +57,7 @@ static const char *target_of(const struct api_call *c)
 	return first[0] ? arena_printf(c->a, "%s (%s)", c->route->path, first) : c->route->path;
 }
 
-static int record_look(struct lugd *d, const struct api_call *c, struct err *e)
+int dispatch_look(struct lugd *d, const struct api_call *c, struct err *e)
 {
 	struct audit_event ev = {
 		.who = c->who.officer, .what = c->route->name, .target = target_of(c)};
@@ -78,11 +78,14 @@ static int record_look(struct lugd *d, const struct api_call *c, struct err *e)
 	return record_alone(d, &ev, e);
 }
 
-static void record_refusal(struct lugd *d, const struct api_call *c, int code)
+void dispatch_refusal(struct lugd *d, const struct api_call *c, int code)
 {
 	char who[32];
 	struct err e = {0};
-	snprintf(who, sizeof(who), "uid:%u", c->who.uid);
+	if (c->web)
+		snprintf(who, sizeof(who), "browser");
+	else
+		snprintf(who, sizeof(who), "uid:%u", c->who.uid);
 	json_t *detail = json_pack("{s:s}", "code", err_name(code));
 	const struct audit_event ev = {.type = AUDIT_REFUSAL,
 				       .who = c->who.officer[0] ? c->who.officer : who,
@@ -104,7 +107,7 @@ static int authorise(struct lugd *d, struct http_job *job)
 		r = err_set(&job->e, ERR_DENIED, "officer",
 			    "Your roles do not allow this; %s needs another one.", c->route->path);
 	if (r == -ERR_DENIED)
-		record_refusal(d, c, r);
+		dispatch_refusal(d, c, r);
 	return r;
 }
 
@@ -115,7 +118,7 @@ static int run_people(struct lugd *d, struct http_job *job)
 	if (r >= 0)
 		r = c->route->handler(c, &job->e);
 	if (r >= 0)
-		r = record_look(d, c, &job->e); /* what cannot be recorded is not shown */
+		r = dispatch_look(d, c, &job->e); /* what cannot be recorded is not shown */
 	if (c->route->method != API_GET)
 		d->dirty = true;
 	return r;
@@ -171,11 +174,19 @@ int api_peer_notes(struct api_call *c, struct err *e)
 	return receive(c, e);
 }
 
+int dispatch_submit(void *ctx, struct http_job *job)
+{
+	struct lugd *d = ctx;
+	return queue_put(&d->queue, job);
+}
+
 static int run_job(struct lugd *d, struct http_job *job)
 {
 	struct api_call *c = &job->call;
 	if (job->stage == HTTP_ADMIT)
 		return admit_peer(d, job);
+	if (c->web)
+		return browser_run(d, job);
 	return c->route->listener == API_PEOPLE ? run_people(d, job)
 						: c->route->handler(c, &job->e);
 }

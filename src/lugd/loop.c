@@ -56,6 +56,8 @@ static void poll_logic(struct lugd *d)
 		return;
 	bool refresh = d->dirty;
 	d->dirty = false;
+	if (refresh)
+		browser_tell(d);
 	int r = unit_begin(d, &e);
 	if (r >= 0)
 		r = exchange_poll(d->exchange, &e);
@@ -95,6 +97,9 @@ static void tick(struct lugd *d)
 		log_unusual("request", "clocks are put off: %s", e.message);
 	else if (rings > 0)
 		d->dirty = true; /* an expiry may have posted */
+	if (rings > 0)
+		browser_tell(d);
+	browser_tick(d);
 	if (getenv("WATCHDOG_USEC"))
 		notify_systemd("WATCHDOG=1");
 	if (now_ms >= d->keys_due_ms) {

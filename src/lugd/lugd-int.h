@@ -138,8 +138,8 @@ struct lugd {
 	struct exchange *exchange;
 	struct requests *requests;
 	struct http_peers *peers;
-	struct http_server *peer_server, *people_server;
-	uint16_t port;
+	struct http_server *peer_server, *people_server, *browser_server;
+	uint16_t port, console_port;
 	struct queue queue;
 	struct pins pins;
 	struct peer_state peer_states[PEERS_MAX];
@@ -150,8 +150,9 @@ struct lugd {
 	int64_t started_ms;			       /* mono */
 	int64_t tick_due_ms, keys_due_ms, poll_due_ms; /* mono */
 	struct shared shared;
-	enum own_note own_note; /* as last looked at */
-	bool dirty;		/* a call may have changed something: poll soon */
+	enum own_note own_note;		   /* as last looked at */
+	bool dirty;			   /* a call may have changed something: poll soon */
+	int64_t tell_due_ms, sweep_due_ms; /* mono: ping of the consoles, end of old sessions */
 	bool stop, reload;
 };
 
@@ -202,6 +203,9 @@ struct officer {
  * Returns: 0; -ERR_DENIED nobody, or another; -ERR_INVAL several and none was named */
 int officer_find(struct lugd *d, uint32_t uid, const char *wanted, struct api_who *who,
 		 struct err *e) WARN_UNUSED;
+/** officer_roles - the roles of an active officer
+ * Returns: 0; -ERR_DENIED unknown or not active */
+int officer_roles(struct lugd *d, const char *id, uint32_t *ret_roles, struct err *e) WARN_UNUSED;
 /** officer_set - add or change, in the open write transaction
  * Returns: 0; -ERR_EXIST the uid has another officer; -ERR_INVAL the last administrator would go; as store_exec */
 int officer_set(struct lugd *d, const struct officer *o, struct err *e) WARN_UNUSED;
@@ -218,7 +222,22 @@ enum own_note own_note_state(struct lugd *d, int64_t now_s);
 const char *own_note_name(enum own_note state);
 void own_note_check(struct lugd *d, bool again);
 
+/* ---- browser.c: the console's listener ---- */
+/** browser_open - listen for browsers, where the configuration says so; browser_close - end
+ * browser_run - a browser's call: session, rights, form, handler, page. The outcome is in the job
+ * browser_tick - ping the consoles, sweep sessions; browser_tell - something may have changed: they look again */
+int browser_open(struct lugd *d, struct err *e) WARN_UNUSED;
+void browser_close(struct lugd *d);
+int browser_run(struct lugd *d, struct http_job *job) WARN_UNUSED;
+void browser_tick(struct lugd *d);
+void browser_tell(struct lugd *d);
+
 /* ---- dispatch.c ---- */
+/** dispatch_look - record that a record was looked at, as the route's row says; dispatch_refusal - that a person was denied */
+int dispatch_look(struct lugd *d, const struct api_call *c, struct err *e) WARN_UNUSED;
+void dispatch_refusal(struct lugd *d, const struct api_call *c, int code);
+/** dispatch_submit - a job for the logic thread, for http_server_options.submit */
+int dispatch_submit(void *ctx, struct http_job *job) WARN_UNUSED;
 /** dispatch_job - run one job to its answer and give it back */
 void dispatch_job(struct lugd *d, struct http_job *job);
 /** dispatch_routes - the table of routes.def */

@@ -73,6 +73,19 @@ int officer_find(struct lugd *d, uint32_t uid, const char *wanted, struct api_wh
 		     : err_set(e, ERR_DENIED, "officer", "User %u may not act as %s.", uid, wanted);
 }
 
+int officer_roles(struct lugd *d, const char *id, uint32_t *ret_roles, struct err *e)
+{
+	STORE_ROWS(rows);
+	int r = store_first(d->store, "SELECT roles FROM officer WHERE id = ? AND active = 1",
+			    VALS(val_text(id)), &rows, e);
+	if (r <= 0)
+		return r < 0 ? r
+			     : err_set(e, ERR_DENIED, "officer", "%s is no officer of this node.",
+				       id);
+	*ret_roles = (uint32_t)row_u64(&rows, "roles") & API_ANY_ROLE;
+	return 0;
+}
+
 static int64_t count(struct lugd *d, const char *sql, const struct store_val *vals, size_t vals_n,
 		     struct err *e)
 {

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The desk: what needs somebody now, with its clock. Requests come by remaining time; which of them wait for this side, and for what,
+ * follows from direction and state. */
+#include "base/cleanup.h"
+#include "base/time.h"
+#include "exchange/request.h"
+#include "lugd/lugd-int.h"
+
+enum { DESK_ROWS = 100, RED_S = 15 * 60 /* less than this left is red */ };
+
+/* Whose turn it is: in a state, on a side, the act that is waited for. What is not here waits for the other side. */
+static const struct {
+	const char *direction, *state, *act;
+} turns[] = {
+	{"in", "DELIVERED", "ack"},	   {"in", "ACKNOWLEDGED", "decide"},
+	{"in", "ACCEPTED", "answer"},	   {"in", "PARTIAL", "answer"},
+	{"in", "TRANSFERRED", "answer"},   {"in", "INTERIM", "answer"},
+	{"out", "DRAFT", "send"},	   {"out", "APPROVAL", "approve"},
+	{"out", "CLARIFICATION", "reply"}, {"out", "ANSWERED", "close"},
+	{"out", "REFUSED", "close"},	   {"out", "UNDELIVERABLE", "call"},
+};
+
+static const char *str(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+	return s ? s : "";
+}
+
+static const char *turn_of(const json_t *request)
+{
+	for (size_t i = 0; i < ARRAY_LEN(turns); i++)
+		if (!strcmp(turns[i].direction, str(request, "direction")) &&
+		    !strcmp(turns[i].state, str(request, "state")))
+			return turns[i].act;
+	return NULL;
+}
+
+/* Time is running out, or value can move while a FLASH is not answered. */
+static bool is_red(const json_t *request)
+{
+	const json_t *left = json_object_get(request, "remaining_s");
+	const char *state = str(request, "state");
+	bool open = strcmp(state, "ANSWERED") != 0 && strcmp(state, "REFUSED") != 0;
+	return open && ((left && json_integer_value(left) < RED_S) ||
+			!strcmp(str(request, "class"), "FLASH"));
+}
+
+static int list_requests(struct api_call *c, json_t **ret, struct err *e)
+{
+	const struct actor a = lugd_actor(c);
+	*ret = NULL;
+	if (!(c->who.roles & API_CASEWORK))
+		return 0;
+	return request_list(lugd_requests(lugd_of(c)), &a,
+			    &(const struct request_filter){.limit = DESK_ROWS}, ret, e);
+}
+
+/* Sorts the rows of one list into what waits for us and what waits for others. */
+static int sort_out(json_t *requests, json_t *now, json_t *incoming, json_t *outgoing)
+{
+	size_t i;
+	json_t *r;
+	int failed = 0;
+	json_array_foreach (requests, i, r) {
+		const char *act = turn_of(r);
+		json_t *to = act ? now : !strcmp(str(r, "direction"), "in") ? incoming : outgoing;
+		failed |= json_object_set_new(r, "red", json_boolean(is_red(r)));
+		if (act)
+			failed |= json_object_set_new(r, "turn", json_string(act));
+		failed |= json_array_append(to, r);
+	}
+	return failed ? -ERR_NOMEM : 0;
+}
+
+static json_t *member_json(const struct directory_member *m, const struct directory_node *n)
+{
+	const struct directory_contact *k = n && n->contacts_n ? &n->contacts[0] : NULL;
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "name", m->name, "country", m->country,
+			 "function", k ? k->function : "", "phone", k ? k->phone : "", "languages",
+			 k ? k->languages : "", "zone", k ? k->zone : "");
+}
+
+static json_t *members_json(struct lugd *d)
+{
+	struct directory *dir = exchange_directory(d->exchange);
+	const struct directory_members *all = directory_members(dir);
+	_cleanup_(json_decrefp) json_t *list = json_array();
+	for (size_t i = 0; list && all && i < all->members_n; i++) {
+		const struct directory_member *m = &all->members[i];
+		if (strcmp(m->name, lugd_node(d)) != 0 &&
+		    json_array_append_new(list, member_json(m, directory_node(dir, m->name))) < 0)
+			return NULL;
+	}
+	return TAKE_PTR(list);
+}
+
+int api_desk(struct api_call *c, struct err *e)
+{
+	char now_text[TIME_TEXT_MAX];
+	json_t *page = NULL;
+	_cleanup_(json_decrefp) json_t *now = json_array();
+	_cleanup_(json_decrefp) json_t *incoming = json_array();
+	_cleanup_(json_decrefp) json_t *outgoing = json_array();
+	int r = list_requests(c, &page, e);
+	if (r < 0)
+		return r;
+	_cleanup_(json_decrefp) json_t *requests = page;
+	if (sort_out(json_object_get(requests, "requests"), now, incoming, outgoing) < 0)
+		return err_set(e, ERR_NOMEM, NULL, NULL);
+	return api_reply(c,
+			 json_pack("{s:O, s:O, s:O, s:o, s:b, s:s}", "now", now, "incoming",
+				   incoming, "outgoing", outgoing, "members",
+				   members_json(lugd_of(c)), "more",
+				   json_object_get(requests, "next") != NULL, "time",
+				   time_utc(time_now_ms() / 1000, now_text)),
+			 e);
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// A night's work: what rings is acknowledged, accepted, answered; with the keyboard alone; what is wrong stands at its field.
+import { check, freshCode, lug, originOf, same, shot, signIn, test } from "./lib.mjs";
+
+export async function workTests({ browser, who }) {
+  const it = who("it");
+  const origin = originOf(it);
+
+  await test("a FLASH request is on top, in red, with its clock running", async () => {
+    const context = await signIn(browser, it);
+    const page = await context.newPage();
+    await page.goto(`${origin}/v1/desk`);
+    const first = page.locator(".card").first();
+    check((await first.getAttribute("class")).includes("red"), "red");
+    same(await first.locator(".class").textContent(), "FLASH");
+    const before = await first.locator(".left").textContent();
+    await page.waitForTimeout(1600);
+    check(before !== (await first.locator(".left").textContent()), `the clock stands at ${before}`);
+    check((await page.title()).startsWith("("), "the title counts");
+    await context.close();
+  });
+
+  await test("keyboard alone: acknowledge, accept, and a wrong answer keeps what was typed", async () => {
+    const context = await signIn(browser, it);
+    const page = await context.newPage();
+    await page.goto(`${origin}/v1/desk`);
+    await page.keyboard.press("j");
+    await page.keyboard.press("a");
+    await page.waitForURL("**/v1/requests/*");
+    same(await page.locator("#live").getAttribute("data-state"), "ACKNOWLEDGED");
+    await page.locator('[data-act="accept"]').focus();
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await page.waitForFunction(() => document.querySelector("#live")?.dataset.state === "ACCEPTED");
+    await page.keyboard.press("e");
+    await page.keyboard.type("Trattenuto in parte presso il cambio.");
+    await page.locator("#act-answer button").focus();
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("[aria-invalid], #wrong");
+    same(await page.inputValue("#answer-text"), "Trattenuto in parte presso il cambio.", "nothing typed is lost");
+    check(await page.locator("#act-answer").getAttribute("open") !== null, "the form stands open");
+    await shot(page, "answer-refused-it");
+    await context.close();
+  });
+
+  await test("an answer with its outcome travels to the other node", async () => {
+    const context = await signIn(browser, it);
+    const page = await context.newPage();
+    const found = lug(it.folder, "duty-officer", "request", "list", "--direction", "in", "--class", "FLASH");
+    const id = found.requests[0].id;
+    await page.goto(`${origin}/v1/requests/${id}`);
+    await page.click('[data-act="answer"]');
+    await page.fill("#answer-text", "Trattenuto in parte presso il cambio.");
+    await page.selectOption("#measure", "voluntary-hold");
+    await page.fill("#since", "2026-11-22T02:10");
+    await page.fill("#until", "2027-01-22T02:10");
+    await page.fill("#held-0", "1000");
+    await page.click("#act-answer button");
+    await page.waitForFunction(() => document.querySelector("#live")?.dataset.state === "ANSWERED");
+    check((await page.textContent(".line")).includes("Trattenuto in parte"), "the answer is in the time line");
+    await shot(page, "answered-it");
+    await context.close();
+  });
+
+  await test("the second person approves exactly this content, with a fresh code", async () => {
+    const approver = who("it", "head-of-unit");
+    const waiting = lug(it.folder, "duty-officer", "request", "list", "--state", "APPROVAL").requests[0];
+    const context = await signIn(browser, approver);
+    const page = await context.newPage();
+    await page.goto(`${origin}/v1/requests/${waiting.id}`);
+    await page.click('[data-act="approve"]');
+    check((await page.textContent("#act-approve")).includes(waiting.content_sha256), "the hash is shown");
+    if (await page.locator("#code-approve").count()) await page.fill("#code-approve", await freshCode(approver.secret));
+    await shot(page, "approve-it");
+    await page.click("#act-approve button");
+    await page.waitForFunction(() => ["SENT", "DELIVERED"].includes(document.querySelector("#live")?.dataset.state ?? ""));
+    await context.close();
+  });
+
+  await test("the proposer is refused, in the reader's language", async () => {
+    const context = await signIn(browser, it);
+    const page = await context.newPage();
+    await page.goto(`${origin}/v1/requests?state=DRAFT`);
+    await page.click("tbody a");
+    check(await page.locator("#act-approve").count() === 0, "nothing to approve for who wrote it");
+    await context.close();
+  });
+
+  await test("another desk sees a change at once, without a reload", async () => {
+    const fr = who("fr");
+    const context = await signIn(browser, fr);
+    const page = await context.newPage();
+    await page.goto(`${originOf(fr)}/v1/desk`);
+    await page.waitForTimeout(700);
+    const before = await page.locator(".card").count();
+    lug(it.folder, "duty-officer", "request", "new", "--type", "TEST", "--class", "ROUTINE", "--to", "fr", "--case", "DRILL 7",
+      "--authority", "Polizia Postale", "--country", "IT");
+    await page.waitForFunction((n) => document.querySelectorAll(".card").length > n, before, { timeout: 8000 });
+    await context.close();
+  });
+}
