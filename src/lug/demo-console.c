@@ -119,7 +119,7 @@ static const struct night nights[] = {
 	 "RM 2026/000127",
 	 "proliferation",
 	 "art. 270-quinquies c.p.",
-	 "Quale misura è possibile prima della rogatoria per un conto con beneficiario schermato?",
+	 "Quale misura si può adottare prima della rogatoria per un conto con beneficiario schermato?",
 	 "Per preparare la richiesta formale.",
 	 true,
 	 false,
