@@ -97,8 +97,6 @@ static void tick(struct lugd *d)
 		log_unusual("request", "clocks are put off: %s", e.message);
 	else if (rings > 0)
 		d->dirty = true; /* an expiry may have posted */
-	if (rings > 0)
-		browser_tell(d);
 	browser_tick(d);
 	if (getenv("WATCHDOG_USEC"))
 		notify_systemd("WATCHDOG=1");
