@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Labels as they come from others: any bytes as TagPack, list or JSON. What is accepted gives the same counts again, and the
+ * Labels as they come from others: any bytes as TagPack, list, JSON or OFAC's XML. What is accepted gives the same counts again, and the
  * entries of a list are its lines with something on them. */
 #include "crypto/crypto.h"
 #include "ledger/label.h"
@@ -26,11 +26,11 @@ static uint32_t lines_with_text(const uint8_t *p, size_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const formats[] = {"tagpack", "list", "json"};
+	static const char *const formats[] = {"tagpack", "list", "json", "ofac-xml"};
 	const struct label_import opt = {.currency = "BTC", .label = "x"};
 	if (crypto_start() < 0)
 		abort();
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		uint32_t n = 0, bad = 0, n2 = 0, bad2 = 0;
 		struct err e = {0};
 		int r = label_parse(formats[i], data, size, &opt, &n, &bad, &e);

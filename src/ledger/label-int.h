@@ -106,7 +106,17 @@ uint32_t label_nets(const char *currency);
 int tagpack_parse(struct label_builder *b, const void *p, size_t len) WARN_UNUSED;
 int list_parse(struct label_builder *b, const void *p, size_t len) WARN_UNUSED;
 int json_list_parse(struct label_builder *b, const void *p, size_t len) WARN_UNUSED;
-/** label_read - one of "tagpack", "list", "json" into a finished builder */
+/* OFAC's XML, fed in parts. xml_list_feed - the next bytes; last ends the list. xml_list_header - behind the last: what holds
+ * for all of its entries
+ * Returns: 0; -ERR_FORMAT, -ERR_OVERSIZE, -ERR_UNSUPPORTED with the line; -ERR_NOMEM */
+struct xml_list;
+int xml_list_open(struct label_builder *b, struct xml_list **ret) WARN_UNUSED;
+int xml_list_feed(struct xml_list *x, const void *p, size_t len, bool last) WARN_UNUSED;
+int xml_list_header(struct xml_list *x) WARN_UNUSED;
+struct xml_list *xml_list_close(struct xml_list *x);
+/** label_finish - the same for every format, when its entries are in: "tagpack", "list", "json", "ofac-xml" */
+int label_finish(struct label_builder *b, const char *format) WARN_UNUSED;
+/** label_read - one of these from memory into a finished builder */
 int label_read(struct label_builder *b, const char *format, const void *p, size_t len,
 	       const struct label_import *opt) WARN_UNUSED;
 

@@ -98,6 +98,25 @@ static int list_header(struct label_builder *b, const struct label_import *opt)
 	return r;
 }
 
+static int xml_parse(struct label_builder *b, const void *p, size_t len)
+{
+	struct xml_list *x;
+	int r = xml_list_open(b, &x);
+	if (r < 0)
+		return r;
+	r = xml_list_feed(x, p, len, true);
+	if (r == 0)
+		r = xml_list_header(x);
+	xml_list_close(x);
+	return r;
+}
+
+int label_finish(struct label_builder *b, const char *format)
+{
+	int r = builder_string(b, format, strlen(format), &b->format);
+	return r == 0 ? builder_finish(b) : r;
+}
+
 int label_read(struct label_builder *b, const char *format, const void *p, size_t len,
 	       const struct label_import *opt)
 {
@@ -108,13 +127,13 @@ int label_read(struct label_builder *b, const char *format, const void *p, size_
 		return err_set(b->e, ERR_OVERSIZE, NULL, "larger than %d bytes", LABEL_SOURCE_MAX);
 	if (strcmp(format, "tagpack") == 0) {
 		r = tagpack_parse(b, p, len);
+	} else if (strcmp(format, "ofac-xml") == 0) {
+		r = xml_parse(b, p, len);
 	} else {
 		r = list_header(b, opt);
 		if (r == 0)
 			r = strcmp(format, "json") == 0 ? json_list_parse(b, p, len)
 							: list_parse(b, p, len);
 	}
-	if (r == 0)
-		r = builder_string(b, format, strlen(format), &b->format);
-	return r == 0 ? builder_finish(b) : r;
+	return r == 0 ? label_finish(b, format) : r;
 }

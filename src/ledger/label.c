@@ -258,6 +258,8 @@ static const char *format_of(const char *path)
 	const char *dot = strrchr(base_name(path), '.');
 	if (dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0))
 		return "tagpack";
+	if (dot && (strcmp(dot, ".xml") == 0 || strcmp(dot, ".XML") == 0))
+		return "ofac-xml";
 	return dot && strcmp(dot, ".json") == 0 ? "json" : "list";
 }
 
@@ -290,27 +292,76 @@ static void ofac_defaults(const char *path, struct label_import *opt, char curre
 	opt->category = opt->category ? opt->category : "sanction";
 }
 
+/* A file that is read whole. */
+static int read_whole(const char *path, const char *format, const struct label_import *opt,
+		      struct label_builder *b, uint8_t sum[static 32])
+{
+	struct buf in;
+	buf_init(&in, LABEL_SOURCE_MAX);
+	int r = file_read(path, &in, b->e);
+	if (r == 0) {
+		sha256(in.p, in.len, sum);
+		r = label_read(b, format, in.p, in.len, opt);
+	}
+	buf_done(&in);
+	return r;
+}
+
+static int feed_file(FILE *f, struct xml_list *x, uint8_t sum[static 32])
+{
+	static const size_t part = 1 << 16;
+	_cleanup_(freep) uint8_t *p = malloc(part);
+	struct sha256 h;
+	uint64_t total = 0;
+	int r = p ? 0 : -ERR_NOMEM;
+	sha256_init(&h);
+	for (size_t n = part; r == 0 && n == part;) {
+		n = fread(p, 1, part, f);
+		total += n;
+		if (ferror(f) || total > LABEL_XML_MAX)
+			return ferror(f) ? -ERR_IO : -ERR_OVERSIZE;
+		sha256_update(&h, p, n);
+		r = xml_list_feed(x, p, n, n < part);
+	}
+	sha256_final(&h, sum);
+	return r;
+}
+
+/* OFAC's XML is larger than what is read whole. */
+static int read_parts(const char *path, const struct label_import *opt, struct label_builder *b,
+		      uint8_t sum[static 32])
+{
+	_cleanup_(fclosep) FILE *f = fopen(path, "re");
+	struct stat st;
+	struct xml_list *x;
+	if (!f || fstat(fileno(f), &st) < 0)
+		return err_set(b->e, err_errno(errno), NULL, "%s: %s", path, strerror(errno));
+	int r = xml_list_open(b, &x);
+	if (r < 0)
+		return r;
+	b->opt = opt;
+	b->len = (uint64_t)st.st_size;
+	r = feed_file(f, x, sum);
+	if (r == 0)
+		r = xml_list_header(x);
+	xml_list_close(x);
+	return r == 0 ? label_finish(b, "ofac-xml") : r;
+}
+
 static int build(const char *path, const struct label_import *opt, struct buf *out, struct err *e)
 {
+	const char *format = format_of(path);
 	struct label_builder b;
-	struct buf in;
 	uint8_t sum[32];
-	buf_init(&in, LABEL_SOURCE_MAX);
-	int r = file_read(path, &in, e);
-	if (r < 0) {
-		buf_done(&in);
-		return r;
-	}
-	sha256(in.p, in.len, sum);
-	r = builder_init(&b, e);
+	int r = builder_init(&b, e);
 	if (r == 0)
-		r = label_read(&b, format_of(path), in.p, in.len, opt);
+		r = strcmp(format, "ofac-xml") == 0 ? read_parts(path, opt, &b, sum)
+						    : read_whole(path, format, opt, &b, sum);
 	if (r == 0)
 		r = builder_string(&b, base_name(path), strlen(base_name(path)), &b.file);
 	if (r == 0)
 		r = builder_write(&b, opt->now_s, sum, out);
 	builder_done(&b);
-	buf_done(&in);
 	return r;
 }
 

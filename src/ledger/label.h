@@ -2,7 +2,7 @@
  * Labels: what others say about addresses. Each source is one immutable file in a folder, so that it has a date, can be replaced and
  * can be taken back as a whole; docs/format/labels.md is the contract.
  *
- * Importing reads TagPack YAML or plain and JSON lists. Every entry is checked; what fails is kept in the source's quarantine
+ * Importing reads TagPack YAML, plain and JSON lists, and OFAC's own XML. Every entry is checked; what fails is kept in the source's quarantine
  * with its line and reason, and never matches anything. */
 #ifndef LEDGER_LABEL_H
 #define LEDGER_LABEL_H
@@ -16,6 +16,7 @@
 
 enum {
 	LABEL_SOURCE_MAX = 64 << 20, /* bytes of a file that is imported */
+	LABEL_XML_MAX = 1 << 30,     /* the same, of OFAC's XML, which is not held in memory */
 	LABEL_ENTRIES_MAX = 2000000, /* of one source */
 	LABEL_TEXT_MAX = 1024,	     /* bytes of one field */
 	LABEL_SOURCES_MAX = 4096,    /* in one folder */
@@ -42,7 +43,8 @@ struct label_reject {
 	const char *text, *reason; /* the address as written; why not */
 };
 struct label_source {
-	const char *name, *format, *title, *creator, *file; /* format "tagpack", "list", "json" */
+	const char *name, *format, *title, *creator,
+		*file; /* format "tagpack", "list", "json", "ofac-xml" */
 	int64_t imported_s;
 	uint8_t sha256_32[32]; /* of the file that was imported */
 	uint32_t entry_n, valid_n, reject_n, duplicate_n;
@@ -69,7 +71,7 @@ struct label_result {
 };
 /** label_import - check a file of labels and make it a source of the folder; a source of the same name is replaced in one step
  * In:      dir      made when missing
- *          path     .yaml, .yml: TagPack; .json: a list of strings; else a list with one address a line, "#" begins a comment
+ *          path     .yaml, .yml: TagPack; .json: a list of strings; .xml: OFAC's SDN.XML or SDN_ADVANCED.XML; else a list with one address a line, "#" begins a comment
  * Out:     ret      release with label_result_done(); zeroed on failure
  * Returns: 0, also when entries were rejected; -ERR_NOENT; -ERR_OVERSIZE file, entries or nesting; -ERR_FORMAT not such a file, with
  *          line and reason; -ERR_INVAL a name; -ERR_FIELD_MISSING a list without currency; -ERR_NOSPC, -ERR_IO, -ERR_ACCES, -ERR_NOMEM
@@ -106,7 +108,7 @@ size_t labels_n(const struct labels *l);
 const struct label_source *labels_sources(const struct labels *l, size_t *ret_n);
 
 /** label_parse - the checks of an import on bytes, without files: for tests and fuzzing
- * In:      format   "tagpack", "list" or "json"
+ * In:      format   "tagpack", "list", "json" or "ofac-xml"
  * Out:     ret_n    valid entries
  *          ret_rejects
  * Returns: as label_import() */

@@ -187,7 +187,7 @@ const struct verb verb_ledger_labels_import = {
 	.args = "FILE...",
 	.args_min = 1,
 	.args_max = -1,
-	.summary = "import labels: TagPack YAML, or lists of addresses",
+	.summary = "import labels: TagPack YAML, OFAC's XML, or lists of addresses",
 	.doc = "Each file becomes one source, named after it (or --name), with the date of the import; importing a newer file under the "
 	       "same name replaces it and says what was added and delisted. Entries that fail a check - a wrong checksum, an "
 	       "unsupported currency, an address of another chain - go to the source's quarantine with line and reason.\n\n"

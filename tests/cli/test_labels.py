@@ -69,3 +69,54 @@ def test_the_two_real_lists(tmp_path, kind):
         assert new["added"] == len(new["added_addresses"]) and old["entries"] == len(lines[0])
         seen += new["added"] + new["delisted"]
     assert seen > 50
+
+
+SDN = """<?xml version="1.0" standalone="yes"?>
+<sdnList xmlns="https://sanctionslistservice.ofac.treas.gov/api/PublicationPreview/exports/XML">
+  <publshInformation><Publish_Date>12/17/2025</Publish_Date><Record_Count>3</Record_Count></publshInformation>
+  <sdnEntry><uid>36</uid><lastName>COMPANY &amp; SONS</lastName><sdnType>Entity</sdnType>
+    <idList><id><uid>1</uid><idType>Registration ID</idType><idNumber>1Q2TWHE3GMdB6BZKafqwxXtWAWgFt5Jvm3</idNumber></id>
+      <id><uid>2</uid><idType>Digital Currency Address - XBT</idType><idNumber> 1Q2TWHE3GMdB6BZKafqwxXtWAWgFt5Jvm3 </idNumber></id></idList></sdnEntry>
+  <sdnEntry><uid>37</uid><firstName>no address</firstName><lastName>NOBODY</lastName></sdnEntry>
+  <sdnEntry><uid>38</uid><lastName>DOE</lastName><firstName>Jan</firstName>
+    <idList><id><idType>Digital Currency Address - ETH</idType><idNumber>0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed</idNumber></id>
+      <id><idType>Digital Currency Address - XBT</idType><idNumber>1Q2TWHE3GMdB6BZKafqwxXtWAWgFt5Jvm4</idNumber></id>
+      <id><idType>Digital Currency Address - XMR</idType><idNumber>4</idNumber></id></idList></sdnEntry>
+</sdnList>
+"""
+ADVANCED = """<?xml version="1.0" encoding="utf-8"?>
+<Sanctions Version="3"><DateOfIssue CalendarTypeID="1"><Year>2025</Year><Month>12</Month><Day>7</Day></DateOfIssue>
+  <ReferenceValueSets><FeatureTypeValues><FeatureType ID="344" FeatureTypeGroupID="1">Digital Currency Address - XBT</FeatureType>
+    <FeatureType ID="8" FeatureTypeGroupID="1">Birthdate</FeatureType></FeatureTypeValues></ReferenceValueSets>
+  <DistinctParties><DistinctParty FixedRef="9647"><Profile ID="9647"><Identity ID="1"><Alias Primary="true"><DocumentedName ID="2">
+    <DocumentedNamePart><NamePartValue NamePartGroupID="1">Lazarus</NamePartValue></DocumentedNamePart>
+    <DocumentedNamePart><NamePartValue NamePartGroupID="2">Group</NamePartValue></DocumentedNamePart></DocumentedName></Alias>
+    <Alias><DocumentedName ID="3"><DocumentedNamePart><NamePartValue>Other</NamePartValue></DocumentedNamePart></DocumentedName></Alias></Identity>
+    <Feature ID="5" FeatureTypeID="8"><FeatureVersion><VersionDetail>12cbQLTFMXRnSzktFkuoG3eHoMeFtpTu3S</VersionDetail></FeatureVersion></Feature>
+    <Feature ID="6" FeatureTypeID="344"><FeatureVersion ID="7"><VersionDetail DetailTypeID="1432">1Q2TWHE3GMdB6BZKafqwxXtWAWgFt5Jvm3</VersionDetail>
+    </FeatureVersion></Feature></Profile></DistinctParty></DistinctParties></Sanctions>
+"""
+
+
+def imported(tmp_path, text, code=0):
+    (tmp_path / "sdn.xml").write_text(text)
+    return ask("ledger", "labels", "import", tmp_path / "sdn.xml", "--labels", tmp_path / "l", code=code)
+
+
+def test_ofac_xml(tmp_path):
+    (s,) = imported(tmp_path, SDN)
+    assert (s["format"], s["entries"], s["labels"], s["quarantined"]) == ("ofac-xml", 4, 2, 2)
+    assert s["title"] == "Specially Designated Nationals" and s["creator"] == "OFAC"
+    assert [(r["line"], r["code"]) for r in s["quarantine"]] == [(10, "checksum"), (11, "unsupported")]
+    (a,) = imported(tmp_path, ADVANCED)
+    assert (a["entries"], a["labels"], a["added"], a["delisted"]) == (1, 1, 0, 1)
+    assert a["delisted_addresses"] == ["0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"]
+
+
+@pytest.mark.parametrize("text, code", [
+    ("<sdnList><sdnEntry></sdnList>", "format"), ("<rss></rss>", "format"), ("", "format"), ("<sdnList>" + "<a>" * 40, "oversize"),
+    ('<!DOCTYPE x [<!ENTITY a "b">]><sdnList>&a;</sdnList>', "unsupported"), (SDN[:-20], "format")])
+def test_ofac_xml_that_is_none(tmp_path, text, code):
+    e = imported(tmp_path, text, code=1)["error"]
+    assert e["code"] == code and e["message"]
+    assert not os.path.exists(tmp_path / "l") or os.listdir(tmp_path / "l") == []
