@@ -20,15 +20,17 @@ static uint64_t resident_bytes(void)
 
 void import_trim_memory(const struct importer *im)
 {
-	if (resident_bytes() <= im->memory_bytes)
+	if (resident_bytes() <= im->memory_bytes / 4 * 3)
 		return;
 	columns_drop_pages(&im->columns);
 	for (uint32_t i = 0; i < im->manifest.segment_n; i++)
-		(void)madvise((void *)im->segment[i].map.p, im->segment[i].map.len, MADV_DONTNEED);
+		if (im->manifest.segment[i].len) /* a file: others stand in memory only */
+			(void)madvise((void *)im->segment[i].map.p, im->segment[i].map.len,
+				      MADV_DONTNEED);
 }
 
-int import_batch(struct importer *im, const struct import_source *src, import_last_fn *last,
-		 void *last_arg, uint64_t *ret_n, struct err *e)
+int import_batch(struct importer *im, const struct import_source *src, import_end_fn *end,
+		 void *end_arg, uint64_t *ret_n, struct err *e)
 {
 	int (*const steps[])(struct importer *, struct err *) = {import_link, import_undo,
 								 import_intern, import_write};
@@ -39,7 +41,7 @@ int import_batch(struct importer *im, const struct import_source *src, import_la
 		r = steps[i](im, e);
 	}
 	if (r == 0)
-		r = import_segments(im, last(last_arg, im->batch.block_n), e);
+		r = import_segments(im, end(end_arg, im->batch.block_n), e);
 	if (r < 0)
 		return r;
 	*ret_n = im->batch.block_n;

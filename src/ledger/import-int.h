@@ -74,10 +74,12 @@ int import_intern(struct importer *im, struct err *e) WARN_UNUSED;
 /** import_write - append the batch's rows to the columns, which then can be read
  * Returns: 0; -ERR_NOSPC, another errno */
 int import_write(struct importer *im, struct err *e) WARN_UNUSED;
+/* What follows a batch: another, a checkpoint, or the manifest. */
+enum import_end { IMPORT_GO_ON, IMPORT_CHECKPOINT, IMPORT_PUBLISH };
 /** import_segments - the index segments with the batch's blocks in them
- * In:      last     the ledger will be published: make them those of docs/format/ledger.md 5
+ * In:      end      IMPORT_CHECKPOINT: all of them files; IMPORT_PUBLISH: those of docs/format/ledger.md 5
  * Returns: 0; -ERR_CORRUPT, -ERR_NOSPC ... */
-int import_segments(struct importer *im, bool last, struct err *e) WARN_UNUSED;
+int import_segments(struct importer *im, enum import_end end, struct err *e) WARN_UNUSED;
 /** import_segments_publish - make the segments those of a finished import, where no batch came */
 int import_segments_publish(struct importer *im, struct err *e) WARN_UNUSED;
 /** import_segments_open - map those of the manifest; import_segments_close - the reverse
@@ -89,11 +91,11 @@ int import_segments_cut(struct importer *im, struct ledger_manifest *m, struct e
 void import_segments_tidy(const struct importer *im);
 
 /** import_batch - one batch: all of the above
- * In:      last     see import_segments(): asked when the batch is known, with how many blocks of the source it took
+ * In:      end      asked when the batch is known, with how many blocks of the source it took
  * Out:     ret_n    blocks taken, at least one */
-typedef bool import_last_fn(void *arg, uint64_t block_n);
-int import_batch(struct importer *im, const struct import_source *src, import_last_fn *last,
-		 void *last_arg, uint64_t *ret_n, struct err *e) WARN_UNUSED;
+typedef enum import_end import_end_fn(void *arg, uint64_t block_n);
+int import_batch(struct importer *im, const struct import_source *src, import_end_fn *end,
+		 void *end_arg, uint64_t *ret_n, struct err *e) WARN_UNUSED;
 /** import_trim_memory - drop mapped pages when the process holds more than the budget */
 void import_trim_memory(const struct importer *im);
 

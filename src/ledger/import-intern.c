@@ -85,6 +85,7 @@ static int intern_run(void *arg, unsigned worker, uint64_t run, struct err *e)
 	uint64_t n = b->out_runs.start[run + 1] - b->out_runs.start[run], mask;
 	uint64_t new_n = 0, old_n = 0;
 
+	import_trim_memory(in->im);
 	if (slots_clear(in, worker, n, &mask) < 0)
 		return err_set(e, ERR_NOMEM, NULL, NULL);
 	for (uint64_t i = 0; i < n; i++) {

@@ -134,6 +134,7 @@ static int join_run(void *arg, unsigned worker, uint64_t run, struct err *e)
 	const struct radix_pair *tx_pairs = txs->pairs + txs->start[run];
 	uint64_t tx_n = txs->start[run + 1] - txs->start[run];
 
+	import_trim_memory(j->im);
 	if (table_clear(t, tx_n) < 0 || join_txs(j, t, tx_pairs, tx_n) < 0)
 		return err_set(e, ERR_NOMEM, NULL, NULL);
 	join_ins(j, t, tx_pairs, ins->pairs + ins->start[run],
@@ -394,6 +395,7 @@ static int check_block(void *arg, unsigned worker, uint64_t task, struct err *e)
 	int r = 0;
 
 	(void)worker;
+	import_trim_memory(im);
 	for (uint32_t tx = blk->first_tx; r == 0 && tx < tx_end; tx++)
 		for (uint32_t i = b->tx_first_in[tx]; r == 0 && i < b->tx_first_in[tx + 1]; i++) {
 			if (i + AHEAD < in_end)

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Which index segments a ledger has, and how they follow from those before: docs/format/ledger.md 5.
  *
- * New segments are made beside the old ones, whose files go only when no state on disk names them any more. */
+ * Between checkpoints the segments of batches stay in memory, as far as there is room (their length in the manifest is then 0, and they are
+ * never written so). New segments are made beside the old ones, whose files go only when no state on disk names them any more. */
 #include "base/cleanup.h"
 #include "ledger/batch-segment.h"
 #include "ledger/import-int.h"
 #include <dirent.h>
 #include <unistd.h>
+
+enum { HELD_PART = 8 /* of the memory: segments that are in no file yet */ };
 
 /* ---- lists of segments ---- */
 
@@ -81,6 +84,11 @@ struct sources {
 	uint32_t n;
 };
 
+static void trim_memory(const void *im)
+{
+	import_trim_memory(im);
+}
+
 /* Write the segment of a run of blocks out of the sources that hold them. */
 static int segment_make(struct importer *im, const struct sources *all,
 			struct ledger_segment_ref *ref, struct err *e)
@@ -101,6 +109,8 @@ static int segment_make(struct importer *im, const struct sources *all,
 		.n = end - first,
 		.from = ledger_rows_at(v, ref->block_from),
 		.to = ledger_rows_at(v, ref->block_to),
+		.pace = trim_memory,
+		.pace_arg = im,
 	};
 	return segment_merge(im->dir, v, &src, im->threads, ref, e);
 }
@@ -114,29 +124,35 @@ static void sources_init(const struct importer *im, const struct ledger_segment 
 		ret->list[ret->n++] = *own;
 }
 
-/* Go over to other segments: those that are there already stay, the others are made of the sources. */
+/* Where a wanted segment is already; manifest.segment_n when it is not, or stands in memory only and has to be a file. */
+static uint32_t segment_known(const struct importer *im, const struct ledger_segment_ref *want)
+{
+	uint32_t k = 0;
+
+	while (k < im->manifest.segment_n &&
+	       (im->manifest.segment[k].block_from != want->block_from ||
+		im->manifest.segment[k].block_to != want->block_to || !im->manifest.segment[k].len))
+		k++;
+	return k;
+}
+
+/* Go over to other segments, all of them files: those that are there already stay, the others are made of what is there and the
+ * batch's own. */
 static int segments_change(struct importer *im, const struct ledger_segment *own,
 			   struct ledger_segment_ref *want, uint32_t want_n, struct err *e)
 {
 	struct ledger_segment opened[LEDGER_SEGMENTS_MAX] = {0};
 	bool synced[LEDGER_SEGMENTS_MAX] = {0};
+	uint32_t from[LEDGER_SEGMENTS_MAX];
 	struct sources all;
 	int r = 0;
 
 	sources_init(im, own, &all);
 	for (uint32_t i = 0; r == 0 && i < want_n; i++) {
-		uint32_t k = 0;
-
-		while (k < im->manifest.segment_n &&
-		       (im->manifest.segment[k].block_from != want[i].block_from ||
-			im->manifest.segment[k].block_to != want[i].block_to))
-			k++;
-		if (k < im->manifest.segment_n) {
-			want[i] = im->manifest.segment[k];
-			synced[i] = im->segment_synced[k];
-		} else {
-			r = segment_make(im, &all, &want[i], e);
-		}
+		from[i] = segment_known(im, &want[i]);
+		if (from[i] < im->manifest.segment_n)
+			continue;
+		r = segment_make(im, &all, &want[i], e);
 		if (r == 0)
 			r = segment_open(im->dir, &im->columns.v, &want[i], &opened[i], e);
 	}
@@ -144,6 +160,14 @@ static int segments_change(struct importer *im, const struct ledger_segment *own
 		for (uint32_t i = 0; i < want_n; i++)
 			ledger_unmap(&opened[i].map);
 		return r;
+	}
+	for (uint32_t i = 0; i < want_n; i++) {
+		if (from[i] == im->manifest.segment_n)
+			continue;
+		want[i] = im->manifest.segment[from[i]];
+		synced[i] = im->segment_synced[from[i]];
+		opened[i] = im->segment[from[i]];
+		im->segment[from[i]].map = (struct ledger_map){0};
 	}
 	import_segments_close(im);
 	memcpy(im->segment, opened, sizeof(opened));
@@ -153,22 +177,40 @@ static int segments_change(struct importer *im, const struct ledger_segment *own
 	return 0;
 }
 
-/* Between checkpoints: the batch's own segment, and neighbours merged while the later is not much smaller than the one before it. */
-static int segments_push(struct importer *im, const struct ledger_segment *own, struct err *e)
+/* Keep the batch's own segment in memory, while there is room for it. */
+static bool segment_keep(struct importer *im, struct ledger_segment *own)
+{
+	uint64_t held = own->map.len;
+	uint32_t n = im->manifest.segment_n;
+
+	for (uint32_t i = 0; i < n; i++)
+		held += im->manifest.segment[i].len ? 0 : im->segment[i].map.len;
+	if (held > im->memory_bytes / HELD_PART || n == LEDGER_SEGMENTS_MAX - 1)
+		return false;
+	im->manifest.segment[n] = (struct ledger_segment_ref){.block_from = own->from.block,
+							      .block_to = own->to.block};
+	im->segment[n] = *own;
+	im->manifest.segment_n++;
+	own->map = (struct ledger_map){0};
+	return true;
+}
+
+/* All that is in memory becomes one file, and neighbours are merged while the later is not much smaller than the one before it. */
+static int segments_store(struct importer *im, const struct ledger_segment *own, struct err *e)
 {
 	struct ledger_segment_ref want[LEDGER_SEGMENTS_MAX];
 	uint32_t n = im->manifest.segment_n;
 	uint64_t from = own->from.block;
 
 	memcpy(want, im->manifest.segment, n * sizeof(*want));
-	while (n > 0 && (n == LEDGER_SEGMENTS_MAX - 1 ||
+	while (n > 0 && (want[n - 1].len == 0 || n == LEDGER_SEGMENTS_MAX - 1 ||
 			 want[n - 1].block_to - want[n - 1].block_from < own->to.block - from))
 		from = want[--n].block_from;
 	want[n++] = (struct ledger_segment_ref){.block_from = from, .block_to = own->to.block};
 	return segments_change(im, own, want, n, e);
 }
 
-int import_segments(struct importer *im, bool last, struct err *e)
+int import_segments(struct importer *im, enum import_end end, struct err *e)
 {
 	struct ledger_segment_ref want[LEDGER_SEGMENTS_MAX];
 	struct ledger_segment own;
@@ -176,11 +218,11 @@ int import_segments(struct importer *im, bool last, struct err *e)
 
 	if (r < 0)
 		return r;
-	if (last)
+	if (end == IMPORT_PUBLISH)
 		r = segments_change(im, &own, want,
 				    segments_wanted(im->columns.v.counts.block_n, want), e);
-	else
-		r = segments_push(im, &own, e);
+	else if (end == IMPORT_CHECKPOINT || !segment_keep(im, &own))
+		r = segments_store(im, &own, e);
 	ledger_unmap(&own.map);
 	return r;
 }

@@ -18,6 +18,8 @@
 enum {
 	PROGRESS_BYTES = 4 << 20, /* block bytes between two calls */
 	PROGRESS_RECORDS = 20000,
+	BATCH_PART =
+		8, /* of the memory; the rest is for segments and for what is mapped, which is read again and again */
 	BATCH_BYTES_PER_BYTE = 3, /* a block's rows never take more than this in a batch */
 };
 
@@ -243,12 +245,17 @@ static bool block_placed(void *arg, const struct batch_block *b)
 	return ci->stopped;
 }
 
-/* Is the ledger where it has to be, with the batch at hand in it? */
-static bool is_last(void *arg, uint64_t block_n)
+/* What comes behind the batch at hand, which took some blocks. */
+static enum import_end batch_end(void *arg, uint64_t block_n)
 {
 	const struct chain_import *ci = arg;
 
-	return ci->next + block_n == ci->headers.path_n && !ci->stopped;
+	if (ci->next + block_n == ci->headers.path_n && !ci->stopped)
+		return IMPORT_PUBLISH;
+	return ci->stopped || ci->since_checkpoint + ci->im.batch.block_bytes >=
+				       ci->opt->checkpoint_bytes
+		       ? IMPORT_CHECKPOINT
+		       : IMPORT_GO_ON;
 }
 
 static void progress_start(struct chain_import *ci)
@@ -272,18 +279,20 @@ static int next_batch(struct chain_import *ci, struct err *e)
 		.block_n = ci->headers.path_n - ci->next,
 		.bytes_max = ci->opt->checkpoint_bytes - ci->since_checkpoint,
 	};
+	enum import_end end;
 	uint64_t n;
-	int r = import_batch(im, &src, is_last, ci, &n, e);
+	int r = import_batch(im, &src, batch_end, ci, &n, e);
 
 	if (r < 0)
 		return r;
+	end = batch_end(ci, n);
 	ci->next += n;
 	ci->result->added_n += n;
 	ci->since_checkpoint += im->batch.block_bytes;
-	if (!ci->stopped && ci->since_checkpoint < ci->opt->checkpoint_bytes)
+	if (end != IMPORT_CHECKPOINT)
 		return 0;
 	ci->since_checkpoint = 0;
-	return is_last(ci, 0) ? 0 : import_commit(im, LEDGER_KIND_CHECKPOINT, e);
+	return import_commit(im, LEDGER_KIND_CHECKPOINT, e);
 }
 
 static int batches(struct chain_import *ci, struct err *e)
@@ -293,10 +302,9 @@ static int batches(struct chain_import *ci, struct err *e)
 	int r;
 
 	progress_start(ci);
-	/* half for the batch, half for what is mapped; header index aside */
 	budget = (im->memory_bytes > 2 * headers ? im->memory_bytes - headers
 						 : im->memory_bytes / 2) /
-		 2;
+		 BATCH_PART;
 	if (budget / BATCH_BYTES_PER_BYTE > ci->progress.byte_end)
 		budget = ci->progress.byte_end * BATCH_BYTES_PER_BYTE;
 	if (batch_init(&im->batch, budget) < 0)

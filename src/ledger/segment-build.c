@@ -101,6 +101,13 @@ static int file_hash(int fd, uint64_t len, uint8_t out32[static 32], struct err 
 	return 0;
 }
 
+/* A merge under way. */
+struct merge {
+	const struct segment_source *src;
+	struct segment_layout layout;
+	int fd;
+};
+
 /* ---- a chunk as a stream ---- */
 
 struct stream {
@@ -109,12 +116,16 @@ struct stream {
 	uint8_t *buf;
 	size_t n;
 	int error; /* errno of the first write that failed */
+	const struct segment_source *src;
 };
 
-static int stream_init(struct stream *s, int fd, const struct segment_layout *l, uint32_t chunk,
-		       struct err *e)
+static int stream_init(struct stream *s, const struct merge *m, uint32_t chunk, struct err *e)
 {
-	*s = (struct stream){.fd = fd, .off = l->chunk[chunk - LEDGER_CHUNK_TXID_DIR].off_le};
+	*s = (struct stream){
+		.fd = m->fd,
+		.off = m->layout.chunk[chunk - LEDGER_CHUNK_TXID_DIR].off_le,
+		.src = m->src,
+	};
 	s->buf = malloc(STREAM_BYTES);
 	return s->buf ? 0 : err_set(e, ERR_NOMEM, NULL, NULL);
 }
@@ -125,6 +136,8 @@ static void stream_flush(struct stream *s)
 		s->error = errno;
 	s->off += s->n;
 	s->n = 0;
+	if (s->src->pace)
+		s->src->pace(s->src->pace_arg);
 }
 
 static inline uint8_t *stream_push(struct stream *s, size_t row_bytes)
@@ -206,12 +219,6 @@ static bool entry_start(struct entry_walk *w, const struct ledger_segment *s, en
 	return entry_next(w);
 }
 
-struct merge {
-	const struct segment_source *src;
-	struct segment_layout layout;
-	int fd;
-};
-
 /* Directory and entries as they come. */
 struct table_out {
 	struct stream *dir, *entries;
@@ -284,9 +291,9 @@ static int merge_table(struct merge *m, enum ledger_table t, struct err *e)
 	uint32_t n = 0;
 	int r;
 
-	r = stream_init(&dir, m->fd, &m->layout, t, e);
+	r = stream_init(&dir, m, t, e);
 	if (r == 0)
-		r = stream_init(&entries, m->fd, &m->layout, t + 1u, e);
+		r = stream_init(&entries, m, t + 1u, e);
 	if (r < 0)
 		return r;
 	out.k = segment_bits(want);
@@ -437,11 +444,11 @@ static int merge_lists(struct merge *m, struct err *e)
 	struct lists_out out = {.src = m->src, .old = &old, .start = &start, .output = &output};
 	int r;
 
-	r = stream_init(&old, m->fd, &m->layout, LEDGER_CHUNK_LIST_OLD, e);
+	r = stream_init(&old, m, LEDGER_CHUNK_LIST_OLD, e);
 	if (r == 0)
-		r = stream_init(&start, m->fd, &m->layout, LEDGER_CHUNK_LIST_START, e);
+		r = stream_init(&start, m, LEDGER_CHUNK_LIST_START, e);
 	if (r == 0)
-		r = stream_init(&output, m->fd, &m->layout, LEDGER_CHUNK_LIST_OUTPUT, e);
+		r = stream_init(&output, m, LEDGER_CHUNK_LIST_OUTPUT, e);
 	if (r < 0)
 		return r;
 	lists_walk(&out);

@@ -10,6 +10,8 @@ struct segment_source {
 		*segment; /* in chain order; together they hold every row from `from` to `to` */
 	uint32_t n;
 	struct ledger_rows from, to;
+	void (*pace)(const void *arg); /* called now and then while they are read; NULL: not */
+	const void *pace_arg;
 };
 
 /** segment_head_put - the head of a segment: header, rows, chunk table */

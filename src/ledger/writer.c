@@ -121,11 +121,11 @@ static int block_given(void *arg, unsigned worker, uint64_t i, const struct head
 	return 0;
 }
 
-static bool always(void *arg, uint64_t n)
+static enum import_end publish_always(void *arg, uint64_t n)
 {
 	(void)arg;
 	(void)n;
-	return true;
+	return IMPORT_PUBLISH;
 }
 
 /* The header of a block that is given: its work, and the block that it must follow. */
@@ -186,7 +186,7 @@ static int batches_append(struct ledger_writer *w, size_t n, struct err *e)
 					    .bytes_max = UINT64_MAX};
 		uint64_t took = 0;
 
-		r = import_batch(&w->im, &src, always, NULL, &took, e);
+		r = import_batch(&w->im, &src, publish_always, NULL, &took, e);
 		w->blocks += took;
 		w->nodes += took;
 		done += took;
