@@ -38,7 +38,9 @@ int duty_person_set(struct duty *d, const struct actor *a, const json_t *in, jso
 	STORE_TXN(txn);
 	struct roster_person p = {0};
 	char target[ROSTER_NAME_MAX + 16];
-	int r = roster_person_read(in, &p, e);
+	int r = duty_load(d, e);
+	if (r >= 0)
+		r = roster_person_read(in, &p, e);
 	if (r >= 0 && !duty_person(d, p.officer) && d->people_n == ROSTER_PEOPLE_MAX)
 		r = err_set(e, ERR_OVERSIZE, "officer", "At most %d people.", ROSTER_PEOPLE_MAX);
 	if (r >= 0)
@@ -94,7 +96,9 @@ int duty_seat_set(struct duty *d, const struct actor *a, const json_t *in, json_
 	STORE_TXN(txn);
 	_cleanup_(freep) struct roster_seat *s = calloc(1, sizeof(*s));
 	char target[ROSTER_NAME_MAX + 16];
-	int r = s ? roster_seat_read(in, s, e) : err_set(e, ERR_NOMEM, NULL, NULL);
+	int r = s ? duty_load(d, e) : err_set(e, ERR_NOMEM, NULL, NULL);
+	if (r >= 0)
+		r = roster_seat_read(in, s, e);
 	if (r >= 0)
 		r = check_seat(d, s, e);
 	if (r >= 0)
@@ -260,7 +264,9 @@ int duty_changes_add(struct duty *d, const struct actor *a, const json_t *in, js
 	_cleanup_(json_decrefp) json_t *list = NULL, *out = json_array();
 	const char *seat = NULL;
 	size_t n;
-	int r = changes_of(in, &seat, &list, e);
+	int r = duty_load(d, e);
+	if (r >= 0)
+		r = changes_of(in, &seat, &list, e);
 	const struct roster *x = r < 0 ? NULL : duty_seat(d, seat);
 	if (r >= 0 && !x)
 		r = err_set(e, ERR_NOENT, "seat", "There is no seat %s.", seat);
@@ -278,13 +284,13 @@ int duty_changes_add(struct duty *d, const struct actor *a, const json_t *in, js
 
 /* ---- absences ---- */
 
-static const struct zone *load_zone(void *ctx, const char *name)
+static const struct tz *load_zone(void *ctx, const char *name)
 {
 	return duty_zone(ctx, name);
 }
 
 /* The zone of the first seat that the person is in. */
-static const struct zone *zone_of_person(struct duty *d, const char *officer)
+static const struct tz *zone_of_person(struct duty *d, const char *officer)
 {
 	for (size_t i = 0; i < d->seats_n; i++)
 		for (size_t k = 0; k < d->seats[i].seat.layers.n; k++) {
@@ -353,7 +359,9 @@ int duty_absences_set(struct duty *d, const struct actor *a, const json_t *in, j
 	_cleanup_(freep) struct roster_absence *list = NULL;
 	const char *person = NULL;
 	size_t n = 0, findings;
-	int r = json_only(in, keys, e);
+	int r = duty_load(d, e);
+	if (r >= 0)
+		r = json_only(in, keys, e);
 	if (r >= 0)
 		r = json_need_str(in, "person", 1, ROSTER_NAME_MAX, &person, e);
 	if (r >= 0)

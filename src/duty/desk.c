@@ -6,20 +6,20 @@ enum { KEEP_S = 40 * DUTY_DAY_S };
 
 /* ---- zones ---- */
 
-const struct zone *duty_zone(struct duty *d, const char *name)
+const struct tz *duty_zone(struct duty *d, const char *name)
 {
 	_cleanup_(buf_done) struct buf file;
-	buf_init(&file, ZONE_FILE_MAX);
+	buf_init(&file, TZ_FILE_MAX);
 	for (size_t i = 0; i < d->zones_n; i++)
-		if (!strcmp(zone_name(d->zones[i]), name))
+		if (!strcmp(tz_name(d->zones[i]), name))
 			return d->zones[i];
-	if (!zone_name_valid(name) || d->zones_n == DUTY_ZONES_MAX)
+	if (!tz_name_valid(name) || d->zones_n == DUTY_ZONES_MAX)
 		return NULL;
-	struct zone *z = NULL;
+	struct tz *z = NULL;
 	if (!strcmp(name, "UTC"))
-		z = zone_utc();
+		z = tz_utc();
 	else if (d->env->zone(d->env->ctx, name, &file) < 0 ||
-		 zone_parse(name, file.p, file.len, &z, NULL) < 0)
+		 tz_parse(name, file.p, file.len, &z, NULL) < 0)
 		return NULL;
 	if (z)
 		d->zones[d->zones_n++] = z;
@@ -27,9 +27,9 @@ const struct zone *duty_zone(struct duty *d, const char *name)
 }
 
 /* A seat whose zone has gone from the system goes on in UTC. */
-static const struct zone *zone_or_utc(struct duty *d, const char *name)
+static const struct tz *zone_or_utc(struct duty *d, const char *name)
 {
-	const struct zone *z = duty_zone(d, name);
+	const struct tz *z = duty_zone(d, name);
 	return z ? z : duty_zone(d, "UTC");
 }
 

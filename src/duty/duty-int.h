@@ -38,7 +38,7 @@ struct duty {
 	const struct duty_env *env;
 	struct duty_options o;
 	const char *node;
-	struct zone *zones[DUTY_ZONES_MAX];
+	struct tz *zones[DUTY_ZONES_MAX];
 	size_t zones_n;
 	bool loaded; /* people and seats are as in the rows */
 	struct roster_person *people;
@@ -70,7 +70,7 @@ int duty_changed(int64_t rows); /* 0, or the error in a number of rows */
 int duty_load(struct duty *d, struct err *e) WARN_UNUSED;
 void duty_unload(struct duty *d);
 /** duty_zone - cached; NULL if the system does not know it */
-const struct zone *duty_zone(struct duty *d, const char *name);
+const struct tz *duty_zone(struct duty *d, const char *name);
 const struct roster *duty_seat(struct duty *d, const char *name);
 const struct roster_person *duty_person(struct duty *d, const char *officer);
 /** duty_check - coverage of all seats (or one) for some days: findings as JSON, NULL when out of memory

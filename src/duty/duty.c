@@ -94,7 +94,7 @@ struct duty *duty_close(struct duty *d)
 		return NULL;
 	duty_unload(d);
 	for (size_t i = 0; i < d->zones_n; i++)
-		zone_free(d->zones[i]);
+		tz_free(d->zones[i]);
 	free(d);
 	return NULL;
 }
@@ -124,6 +124,11 @@ int duty_open(struct exchange *x, struct requests *q, const struct duty_env *env
 		return r;
 	*ret_duty = TAKE_PTR(d);
 	return 0;
+}
+
+void duty_follow(struct duty *d)
+{
+	d->loaded = false;
 }
 
 int duty_poll(struct duty *d, struct err *e)

@@ -31,7 +31,7 @@ enum {
 /* The outside, beside that of exchange (clocks and randomness are taken from there). */
 struct duty_env {
 	void *ctx;
-	/* Bytes of the zoneinfo file of a name that zone_name_valid() takes. 0; -ERR_NOENT */
+	/* Bytes of the zoneinfo file of a name that tz_name_valid() takes. 0; -ERR_NOENT */
 	int (*zone)(void *ctx, const char *name, struct buf *out);
 	/* Hand a ring to its channel; the outcome comes by duty_rung(), never from inside. 0; -ERR_NOENT no such channel; -ERR_OFFLINE */
 	int (*ring)(void *ctx, const struct notify_message *m);
@@ -60,6 +60,9 @@ int duty_open(struct exchange *x, struct requests *q, const struct duty_env *env
 /** duty_close - forget what is in memory; takes NULL; returns NULL */
 struct duty *duty_close(struct duty *d);
 DEFINE_CLEANUP(struct duty *, duty_close);
+
+/** duty_follow - others may have changed the rows: read people and seats again at the next poll */
+void duty_follow(struct duty *d);
 
 /** duty_poll - look at the requests, make the steps that are due, hand out rings, send heartbeats, check coverage once a day
  * Returns: 1 a request was changed (poll exchange); 0; as store_exec (call again later)

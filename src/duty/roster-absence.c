@@ -9,8 +9,8 @@ enum { DAY_S = ROSTER_DAY_S, EVENTS_MAX = 5000, REPEATS_MAX = 20000, TIMES_MAX =
 
 struct import {
 	icalcomponent *root;
-	const struct zone *zone;
-	const struct zone *(*load)(void *ctx, const char *name);
+	const struct tz *zone;
+	const struct tz *(*load)(void *ctx, const char *name);
 	void *ctx;
 	int64_t from_s, until_s;
 	struct roster_absence *list;
@@ -25,14 +25,14 @@ static int64_t face_of(struct icaltimetype t)
 
 static bool plausible(struct icaltimetype t)
 {
-	return !icaltime_is_null_time(t) && t.year >= 1970 && t.year <= ZONE_YEAR_MAX &&
+	return !icaltime_is_null_time(t) && t.year >= 1970 && t.year <= TZ_YEAR_MAX &&
 	       t.month >= 1 && t.month <= 12 && t.day >= 1 && t.day <= 31;
 }
 
 /* Where a property's times are: UTC, a zone of ours, one of the file's, or the person's. */
 struct place {
 	bool utc;
-	const struct zone *zone;
+	const struct tz *zone;
 	icaltimezone *theirs;
 };
 
@@ -43,7 +43,7 @@ static struct place place_of(const struct import *m, icalproperty *p, struct ica
 	struct place place = {.utc = icaltime_is_utc(t), .zone = m->zone};
 	if (place.utc || !name || t.is_date)
 		return place;
-	const struct zone *known = m->load(m->ctx, name);
+	const struct tz *known = m->load(m->ctx, name);
 	place.zone = known ? known : m->zone;
 	if (!known)
 		place.theirs = icalcomponent_get_timezone(m->root, name);
@@ -56,7 +56,7 @@ static int64_t moment(const struct place *p, struct icaltimetype t)
 		return face_of(t);
 	if (p->theirs && !t.is_date)
 		return (int64_t)icaltime_as_timet_with_zone(t, p->theirs);
-	return zone_unix(p->zone, face_of(t));
+	return tz_unix(p->zone, face_of(t));
 }
 
 static int keep(struct import *m, int64_t from_s, int64_t until_s)
@@ -287,8 +287,8 @@ static int parse(const void *p, size_t len, icalcomponent **ret_root, struct err
 		       "This is not one iCalendar file (BEGIN:VCALENDAR ... END:VCALENDAR).");
 }
 
-int roster_ics_absences(const void *p, size_t len, const struct zone *zone,
-			const struct zone *(*load)(void *ctx, const char *name), void *ctx,
+int roster_ics_absences(const void *p, size_t len, const struct tz *zone,
+			const struct tz *(*load)(void *ctx, const char *name), void *ctx,
 			int64_t from_s, int64_t until_s, struct roster_absence **ret_list,
 			size_t *ret_n, struct err *e)
 {

@@ -106,15 +106,15 @@ static int64_t guess(const struct roster_layer *l, int64_t face)
 	return 0;
 }
 
-int64_t roster_layer_moment(const struct roster_layer *l, const struct zone *z, int64_t k)
+int64_t roster_layer_moment(const struct roster_layer *l, const struct tz *z, int64_t k)
 {
-	return zone_unix(z, face_of(l, k));
+	return tz_unix(z, face_of(l, k));
 }
 
 /* The last shift that has begun: where the clocks go forward two may begin at one moment, and the first of them is empty. */
-int64_t roster_layer_shift(const struct roster_layer *l, const struct zone *z, int64_t at_s)
+int64_t roster_layer_shift(const struct roster_layer *l, const struct tz *z, int64_t at_s)
 {
-	int64_t k = guess(l, zone_local(z, at_s));
+	int64_t k = guess(l, tz_local(z, at_s));
 	while (roster_layer_moment(l, z, k + 1) <= at_s)
 		k++;
 	while (roster_layer_moment(l, z, k) > at_s)
@@ -124,17 +124,17 @@ int64_t roster_layer_shift(const struct roster_layer *l, const struct zone *z, i
 
 /* ---- one layer at a moment ---- */
 
-static void window_of(const struct roster_hours *h, const struct zone *z, int64_t day,
+static void window_of(const struct roster_hours *h, const struct tz *z, int64_t day,
 		      int64_t ret[static 2])
 {
 	int64_t to = h->to_min > h->from_min ? h->to_min : h->to_min + DAY_MIN;
-	ret[0] = zone_unix(z, day * DAY_S + (int64_t)h->from_min * MINUTE_S);
-	ret[1] = zone_unix(z, day * DAY_S + to * MINUTE_S);
+	ret[0] = tz_unix(z, day * DAY_S + (int64_t)h->from_min * MINUTE_S);
+	ret[1] = tz_unix(z, day * DAY_S + to * MINUTE_S);
 }
 
-static bool in_hours(const struct roster_layer *l, const struct zone *z, int64_t at_s)
+static bool in_hours(const struct roster_layer *l, const struct tz *z, int64_t at_s)
 {
-	int64_t today = floor_div(zone_local(z, at_s), DAY_S);
+	int64_t today = floor_div(tz_local(z, at_s), DAY_S);
 	for (size_t i = 0; i < l->hours_n; i++)
 		for (int64_t day = today - 1; day <= today; day++) {
 			int64_t w[2];
@@ -146,9 +146,9 @@ static bool in_hours(const struct roster_layer *l, const struct zone *z, int64_t
 	return l->hours_n == 0;
 }
 
-static int64_t layer_end(const struct roster_layer *l, const struct zone *z)
+static int64_t layer_end(const struct roster_layer *l, const struct tz *z)
 {
-	return l->until_day == INT64_MAX ? INT64_MAX : zone_unix(z, l->until_day * DAY_S);
+	return l->until_day == INT64_MAX ? INT64_MAX : tz_unix(z, l->until_day * DAY_S);
 }
 
 static const char *swapped(const struct roster *r, const struct roster_layer *l, int64_t shift,
@@ -308,15 +308,15 @@ static void edge(struct edges *x, int64_t at_s)
 	x->list[x->n++] = at_s;
 }
 
-static void edges_of_layer(struct edges *x, const struct roster_layer *l, const struct zone *z)
+static void edges_of_layer(struct edges *x, const struct roster_layer *l, const struct tz *z)
 {
 	int64_t k = roster_layer_shift(l, z, x->from_s);
 	for (k = k < 0 ? 0 : k; !x->error && roster_layer_moment(l, z, k) < x->until_s; k++)
 		edge(x, roster_layer_moment(l, z, k));
 	if (l->until_day != INT64_MAX)
 		edge(x, layer_end(l, z));
-	int64_t first = floor_div(zone_local(z, x->from_s), DAY_S) - 1,
-		last = floor_div(zone_local(z, x->until_s), DAY_S);
+	int64_t first = floor_div(tz_local(z, x->from_s), DAY_S) - 1,
+		last = floor_div(tz_local(z, x->until_s), DAY_S);
 	for (size_t i = 0; i < l->hours_n; i++)
 		for (int64_t day = first; !x->error && day <= last; day++) {
 			int64_t w[2];
@@ -326,7 +326,7 @@ static void edges_of_layer(struct edges *x, const struct roster_layer *l, const 
 		}
 }
 
-static void edges_of_layers(struct edges *x, const struct roster_layers *l, const struct zone *z)
+static void edges_of_layers(struct edges *x, const struct roster_layers *l, const struct tz *z)
 {
 	for (size_t i = 0; i < l->n; i++)
 		edges_of_layer(x, &l->list[i], z);

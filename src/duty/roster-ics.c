@@ -71,15 +71,15 @@ static void put_observance(struct buf *out, const char *kind, int64_t face, int3
 	put(out, "END:%s", kind);
 }
 
-static void put_zone(struct buf *out, const struct zone *z, int64_t from_s, int64_t until_s)
+static void put_zone(struct buf *out, const struct tz *z, int64_t from_s, int64_t until_s)
 {
 	int64_t at = from_s - (int64_t)PAST_DAYS * DAY_S;
-	int32_t offset = zone_offset(z, at);
-	struct zone_change c;
+	int32_t offset = tz_offset(z, at);
+	struct tz_change c;
 	put(out, "BEGIN:VTIMEZONE");
-	put(out, "TZID:%s", zone_name(z));
-	put_observance(out, "STANDARD", at + offset, offset, offset, zone_abbr(z, at));
-	for (; zone_next_change(z, at, &c) && c.at_s < until_s + DAY_S; at = c.at_s)
+	put(out, "TZID:%s", tz_name(z));
+	put_observance(out, "STANDARD", at + offset, offset, offset, tz_abbr(z, at));
+	for (; tz_next_change(z, at, &c) && c.at_s < until_s + DAY_S; at = c.at_s)
 		put_observance(out, c.dst ? "DAYLIGHT" : "STANDARD", c.at_s + c.before_s,
 			       c.before_s, c.after_s, c.abbr);
 	put(out, "END:VTIMEZONE");
@@ -138,11 +138,11 @@ struct event {
 
 /* The offset is one and the same from a day and more before to as much after (a whole day was once skipped), and the year is one that
  * every reader knows the rules of: they agree on such clock faces. */
-static bool is_quiet(const struct zone *z, int64_t from_s, int64_t until_s)
+static bool is_quiet(const struct tz *z, int64_t from_s, int64_t until_s)
 {
-	struct zone_change c;
+	struct tz_change c;
 	return until_s < RULES_END_S &&
-	       (!zone_next_change(z, from_s - QUIET_S, &c) || c.at_s > until_s + QUIET_S);
+	       (!tz_next_change(z, from_s - QUIET_S, &c) || c.at_s > until_s + QUIET_S);
 }
 
 static bool belongs(const struct event *a, const struct event *b, uint64_t period)
@@ -210,7 +210,7 @@ static void put_exceptions(const struct ics *x, size_t first, size_t last, uint6
 		if (!belongs(a, v, period))
 			continue;
 		for (; face < v->face; face += (int64_t)period * DAY_S)
-			put(x->out, "EXDATE;TZID=%s:%s", zone_name(x->r->zone),
+			put(x->out, "EXDATE;TZID=%s:%s", tz_name(x->r->zone),
 			    face_text(face, text));
 		face = v->face + (int64_t)period * DAY_S;
 		if (i != first)
@@ -221,7 +221,7 @@ static void put_exceptions(const struct ics *x, size_t first, size_t last, uint6
 static void put_series(const struct ics *x, size_t first, size_t last, uint64_t period)
 {
 	struct event *a = &x->events[first];
-	const char *zone = zone_name(x->r->zone);
+	const char *zone = tz_name(x->r->zone);
 	int64_t len = a->shift->until_s - a->shift->from_s;
 	char b[STAMP_MAX];
 	put_begin(x, a->shift);
@@ -243,7 +243,7 @@ static size_t series_end(const struct ics *x, size_t first, uint64_t period)
 		end_s = x->events[x->n - 1].shift->from_s;
 	size_t last = first, k = first;
 	for (int64_t face = a->face + (int64_t)period * DAY_S;; face += (int64_t)period * DAY_S) {
-		int64_t at = zone_unix(x->r->zone, face);
+		int64_t at = tz_unix(x->r->zone, face);
 		if (at > end_s || !is_quiet(x->r->zone, at, at + len))
 			return last;
 		while (x->events[k].shift->from_s < at)
@@ -277,7 +277,7 @@ static int put_roster(struct ics *x, int64_t from_s, int64_t until_s, struct err
 	for (size_t i = 0; i < x->n; i++)
 		events[i] = (struct event){
 			.shift = &list[i],
-			.face = zone_local(x->r->zone, list[i].from_s),
+			.face = tz_local(x->r->zone, list[i].from_s),
 			.used = list[i].on.source == ROSTER_GAP,
 			.regular = list[i].on.source == ROSTER_FROM_LAYER &&
 				   is_quiet(x->r->zone, list[i].from_s, list[i].until_s),
@@ -300,7 +300,7 @@ int roster_ics_write(const struct roster *const *list, size_t n, int64_t from_s,
 	for (size_t i = 0; i < n; i++) {
 		bool known = false;
 		for (size_t k = 0; k < i; k++)
-			known |= !strcmp(zone_name(list[k]->zone), zone_name(list[i]->zone));
+			known |= !strcmp(tz_name(list[k]->zone), tz_name(list[i]->zone));
 		if (!known)
 			put_zone(out, list[i]->zone, from_s, until_s);
 	}

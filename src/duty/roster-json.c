@@ -430,7 +430,7 @@ json_t *roster_layers_json(const struct roster_layers *layers)
 
 static int seat_check(const struct roster_seat *s, struct err *e)
 {
-	if (!zone_name_valid(s->zone))
+	if (!tz_name_valid(s->zone))
 		return err_set(e, ERR_INVAL, "zone", "A zone is a name such as Europe/Rome.");
 	if (s->flash && !s->fallback[0])
 		return err_set(e, ERR_FIELD_MISSING, "fallback",
@@ -449,7 +449,7 @@ int roster_seat_read(const json_t *j, struct roster_seat *ret, struct err *e)
 	if (r >= 0)
 		r = get_name(j, "seat", s->name, true, e);
 	if (r >= 0)
-		r = get_text(j, "zone", s->zone, ZONE_NAME_MAX, e);
+		r = get_text(j, "zone", s->zone, TZ_NAME_MAX, e);
 	if (r >= 0)
 		r = json_opt_bool(j, "flash", &s->flash, e);
 	if (r >= 0)

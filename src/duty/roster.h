@@ -4,7 +4,7 @@
 #define DUTY_ROSTER_H
 #include "base/buf.h"
 #include "base/json.h"
-#include "duty/zone.h"
+#include "duty/tz.h"
 
 enum {
 	ROSTER_NAME_MAX = 64, /* officers, seats, layers: name_valid() */
@@ -80,7 +80,7 @@ struct roster_layers {
 	size_t n;
 };
 struct roster_seat {
-	char name[ROSTER_NAME_MAX + 1], zone[ZONE_NAME_MAX + 1];
+	char name[ROSTER_NAME_MAX + 1], zone[TZ_NAME_MAX + 1];
 	bool flash, names;
 	char fallback[ROSTER_NAME_MAX + 1], line[ROSTER_LINE_MAX + 1]; /* may be empty */
 	struct roster_languages languages;
@@ -115,7 +115,7 @@ struct roster_absence {
 /* One seat with all that decides who is on. Owns its lists; BORROWS zone and people. */
 struct roster {
 	struct roster_seat seat;
-	const struct zone *zone;
+	const struct tz *zone;
 	struct roster_change *changes; /* as they were made */
 	size_t changes_n;
 	struct roster_absence *absences;
@@ -174,8 +174,8 @@ int64_t roster_next(const struct roster *r, int64_t at_s);
 
 /** roster_layer_moment - when shift number k of a layer begins; k may be negative (before the layer's first day)
  * roster_layer_shift - number of the shift at a moment, which is negative before the first */
-int64_t roster_layer_moment(const struct roster_layer *l, const struct zone *z, int64_t k);
-int64_t roster_layer_shift(const struct roster_layer *l, const struct zone *z, int64_t at_s);
+int64_t roster_layer_moment(const struct roster_layer *l, const struct tz *z, int64_t k);
+int64_t roster_layer_shift(const struct roster_layer *l, const struct tz *z, int64_t at_s);
 
 /** roster_person - by name; NULL if there is none
  * roster_source_name - "gap", "layer", "temporary", "change", "fallback" */
@@ -225,8 +225,8 @@ int roster_ics_write(const struct roster *const *list, size_t n, int64_t from_s,
  *          from_s, until_s  only what touches this time
  * Out:     ret_list [*ret_n] sorted, merged where they touch; person empty; the caller frees it
  * Returns: 0; -ERR_OVERSIZE; -ERR_FORMAT; -ERR_NOMEM */
-int roster_ics_absences(const void *p, size_t len, const struct zone *zone,
-			const struct zone *(*load)(void *ctx, const char *name), void *ctx,
+int roster_ics_absences(const void *p, size_t len, const struct tz *zone,
+			const struct tz *(*load)(void *ctx, const char *name), void *ctx,
 			int64_t from_s, int64_t until_s, struct roster_absence **ret_list,
 			size_t *ret_n, struct err *e) WARN_UNUSED;
 #endif

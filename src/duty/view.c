@@ -15,11 +15,11 @@ static json_t *names_json(const struct roster_on *on)
 }
 
 /* "2026-11-22 03:10 CET" */
-static json_t *local_json(const struct zone *z, int64_t at_s)
+static json_t *local_json(const struct tz *z, int64_t at_s)
 {
 	char face[TIME_TEXT_MAX], text[LOCAL_MAX];
-	time_utc(zone_local(z, at_s), face);
-	snprintf(text, sizeof(text), "%.10s %.5s %s", face, face + 11, zone_abbr(z, at_s));
+	time_utc(tz_local(z, at_s), face);
+	snprintf(text, sizeof(text), "%.10s %.5s %s", face, face + 11, tz_abbr(z, at_s));
 	return json_string(text);
 }
 

@@ -8,7 +8,7 @@
 enum { SEATS_MAX = 8, SKEW_S = 300, TEXT_MAX = 160 };
 
 struct duty_note_seat {
-	char name[ROSTER_NAME_MAX + 1], state[16], zone[ZONE_NAME_MAX + 1], languages[TEXT_MAX + 1],
+	char name[ROSTER_NAME_MAX + 1], state[16], zone[TZ_NAME_MAX + 1], languages[TEXT_MAX + 1],
 		line[ROSTER_LINE_MAX + 1], officer[ROSTER_NAME_MAX + 1];
 	int64_t next_s;
 };
@@ -129,7 +129,7 @@ static void get_seat(struct note_reader *r, struct duty_note_seat *s)
 		note_get_str(r, "line", s->line, sizeof(s->line));
 	if (note_next_is(r, "name"))
 		note_get_name(r, "name", s->officer, sizeof(s->officer));
-	if (!r->error && !zone_name_valid(s->zone))
+	if (!r->error && !tz_name_valid(s->zone))
 		note_reader_fail(r, -ERR_FORMAT, "zone");
 }
 
@@ -317,12 +317,12 @@ int duty_hear(struct duty *d, struct err *e)
 
 static json_t *seat_json(struct duty *d, const struct duty_note_seat *s)
 {
-	const struct zone *z = duty_zone(d, s->zone);
-	int64_t now = duty_wall(d), face = z ? zone_local(z, now) : now;
-	char local[TIME_TEXT_MAX], text[ZONE_ABBR_MAX + TIME_TEXT_MAX + 2];
+	const struct tz *z = duty_zone(d, s->zone);
+	int64_t now = duty_wall(d), face = z ? tz_local(z, now) : now;
+	char local[TIME_TEXT_MAX], text[TZ_ABBR_MAX + TIME_TEXT_MAX + 2];
 	time_utc(face, local);
 	snprintf(text, sizeof(text), "%.10s %.5s %s", local, local + 11,
-		 z ? zone_abbr(z, now) : "UTC");
+		 z ? tz_abbr(z, now) : "UTC");
 	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s}", "seat", s->name, "state",
 			 s->state, "zone", s->zone, "local_time", text, "next_handoff",
 			 duty_time_json(s->next_s), "languages", s->languages, "line", s->line,

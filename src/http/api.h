@@ -19,6 +19,7 @@ enum api_listener {
 	API_PEER, /* other nodes: TLS 1.3, both certificates pinned */
 	API_PEOPLE, /* officers of this node: UNIX socket, peer credentials; their routes are served to browsers too */
 	API_BROWSER, /* their browsers: TLS 1.3, sessions (docs/console.md) */
+	API_LINK, /* anybody with a link: plain HTTP behind a proxy; only what the token in the path allows */
 };
 enum api_method { API_GET, API_POST, API_PUT, API_DELETE };
 

@@ -128,9 +128,11 @@ void route_print_man(const struct api_route *routes, size_t n, struct buf *out)
 		buf_printf(out, "*%s %s*\n\t%s. ", route_method_name(r->method), r->path, r->doc);
 		if (r->listener == API_PEER)
 			buf_str(out, "Between nodes.");
+		else if (r->listener == API_LINK)
+			buf_str(out, "Whoever has the link.");
 		else
 			print_roles(r->roles, out);
-		buf_str(out, r->listener == API_PEER ? "" : ".");
+		buf_str(out, r->listener == API_PEOPLE ? "." : "");
 		if (r->body != API_NO_BODY)
 			buf_printf(out, " Body: %s, at most %zu bytes.", body_type(r->body),
 				   r->body_max);

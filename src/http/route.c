@@ -45,6 +45,8 @@ const char *route_listener_name(enum api_listener l)
 		return "people";
 	case API_BROWSER:
 		return "browser";
+	case API_LINK:
+		return "link";
 	}
 	return "";
 }

@@ -91,9 +91,9 @@ static int open_folder(struct lugd *d, bool make, struct err *e)
 
 static int open_store(struct lugd *d, struct err *e)
 {
-	const struct store_schema *const schemas[] = {store_lease_schema(), audit_schema(),
-						      exchange_schema(),    request_schema(),
-						      &officer_schema,	    access_schema()};
+	const struct store_schema *const schemas[] = {
+		store_lease_schema(), audit_schema(),  exchange_schema(), request_schema(),
+		duty_schema(),	      &officer_schema, access_schema()};
 	char path[CONF_TEXT_MAX + 1];
 	const char *where = d->conf.store.text;
 	int r = 0;
@@ -157,6 +157,8 @@ static int open_logic(struct lugd *d, struct err *e)
 		r = requests_open(d->exchange,
 				  &(const struct request_options){.ctx = d, .ring = on_ring},
 				  &d->requests, e);
+	if (r >= 0)
+		r = desk_open(d, e);
 	return r < 0 ? r : pins_refresh(d, e);
 }
 
@@ -167,6 +169,20 @@ static int on_pin(void *ctx, const uint8_t pin32[static HTTP_PIN_LEN],
 {
 	struct lugd *d = ctx;
 	return pins_find(&d->pins, pin32, time_now_ms() / 1000, ret_name);
+}
+
+/* The listener of links, if one is set. */
+static int open_answers(struct lugd *d, struct http_server_options *o, struct err *e)
+{
+	uint16_t port;
+	if (!d->conf.answer_listen.text[0])
+		return 0;
+	o->listener = API_LINK;
+	o->fd = http_listen_tcp(d->conf.answer_listen.text, &port, e);
+	if (o->fd < 0)
+		return o->fd;
+	log_info("lugd", "answers by link port=%u", port);
+	return http_server_open(o, &d->answer_server, e);
 }
 
 static int open_listeners(struct lugd *d, struct err *e)
@@ -189,6 +205,8 @@ static int open_listeners(struct lugd *d, struct err *e)
 	o.fd = http_listen_unix(d->socket, (unsigned)d->conf.socket_mode.number,
 				d->conf.socket_group.text, e);
 	r = o.fd < 0 ? o.fd : http_server_open(&o, &d->people_server, e);
+	if (r >= 0)
+		r = open_answers(d, &o, e);
 	return r < 0 ? r : browser_open(d, e);
 }
 
@@ -260,6 +278,8 @@ static void close_listeners(struct lugd *d)
 		http_server_quiesce(d->people_server);
 	if (d->browser_server)
 		http_server_quiesce(d->browser_server);
+	if (d->answer_server)
+		http_server_quiesce(d->answer_server);
 	queue_close(&d->queue);
 	for (struct http_job *job = queue_take(&d->queue), *next; job; job = next) {
 		next = job->next;
@@ -270,6 +290,7 @@ static void close_listeners(struct lugd *d)
 		(void)unlink(d->socket);
 	d->people_server = http_server_close(d->people_server);
 	browser_close(d);
+	d->answer_server = http_server_close(d->answer_server);
 }
 
 static void seal_audit(struct lugd *d)
@@ -285,6 +306,7 @@ void lugd_stop(struct lugd *d)
 {
 	close_listeners(d);
 	d->peers = http_peers_close(d->peers);
+	desk_close(d);
 	d->exchange = exchange_close(d->exchange);
 	d->requests = requests_close(d->requests);
 	seal_audit(d);

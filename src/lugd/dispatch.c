@@ -187,8 +187,10 @@ static int run_job(struct lugd *d, struct http_job *job)
 		return admit_peer(d, job);
 	if (c->web)
 		return browser_run(d, job);
-	return c->route->listener == API_PEOPLE ? run_people(d, job)
-						: c->route->handler(c, &job->e);
+	if (c->route->listener == API_PEOPLE)
+		return run_people(d, job);
+	d->dirty |= c->route->listener == API_LINK;
+	return c->route->handler(c, &job->e);
 }
 
 void dispatch_job(struct lugd *d, struct http_job *job)

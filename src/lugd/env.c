@@ -79,8 +79,8 @@ static struct flight *flight(struct lugd *d, uint64_t send_id)
 	return NULL;
 }
 
-int env_post(struct lugd *d, const char *peer, enum exchange_kind kind, const void *p, size_t len,
-	     uint64_t send_id, struct err *e)
+int env_post_to(struct lugd *d, const char *peer, const char *path, const char *type, const void *p,
+		size_t len, uint64_t id, struct err *e)
 {
 	char url[HTTP_URL_MAX + 1];
 	const struct directory_node *node = directory_node(exchange_directory(d->exchange), peer);
@@ -90,16 +90,21 @@ int env_post(struct lugd *d, const char *peer, enum exchange_kind kind, const vo
 		return err_set(e, ERR_OFFLINE, peer,
 			       "%s has no address and key in the directory yet.", peer);
 	int n = snprintf(url, sizeof(url), "%s%s",
-			 node->endpoints[state->endpoint % node->endpoints_n],
-			 exchange_kind_path(kind));
+			 node->endpoints[state->endpoint % node->endpoints_n], path);
 	if (n < 0 || (size_t)n >= sizeof(url))
 		return err_set(e, ERR_OFFLINE, peer, "The address of %s is too long.", peer);
-	if (http_peers_post(d->peers, url, node->pins, node->pins_n, exchange_kind_type(kind), p,
-			    len, send_id, e) < 0)
+	if (http_peers_post(d->peers, url, node->pins, node->pins_n, type, p, len, id, e) < 0)
 		return -ERR_OFFLINE;
-	*f = (struct flight){send_id, (size_t)(state - d->peer_states)};
+	*f = (struct flight){id, (size_t)(state - d->peer_states)};
 	state->sent_n++;
 	return 0;
+}
+
+int env_post(struct lugd *d, const char *peer, enum exchange_kind kind, const void *p, size_t len,
+	     uint64_t send_id, struct err *e)
+{
+	return env_post_to(d, peer, exchange_kind_path(kind), exchange_kind_type(kind), p, len,
+			   send_id, e);
 }
 
 static int send_to(void *ctx, const char *peer, enum exchange_kind kind, const void *p, size_t len,
@@ -115,6 +120,14 @@ static bool leads(void *ctx, const char *peer)
 	char name[SHARED_LEASE_MAX];
 	(void)snprintf(name, sizeof(name), SHARED_STREAM "%s", peer);
 	return shared_leads(ctx, name);
+}
+
+static int sent(struct lugd *d, const struct peer_state *state, uint64_t id, unsigned status,
+		const void *p, size_t len, struct err *e)
+{
+	if (!(id & ENV_DUTY_FLIGHT))
+		return exchange_sent(d->exchange, id, status, p, len, e);
+	return state ? duty_asked(d->duty, state->name, status == 200 ? p : NULL, len, e) : 0;
 }
 
 void env_sent(void *ctx, uint64_t id, unsigned status, const void *p, size_t len, const char *why)
@@ -137,7 +150,7 @@ void env_sent(void *ctx, uint64_t id, unsigned status, const void *p, size_t len
 		f->send_id = 0;
 	int r = unit_begin(d, &e);
 	if (r >= 0)
-		r = exchange_sent(d->exchange, id, status, p, len, &e);
+		r = sent(d, state, id, status, p, len, &e);
 	int end = unit_end(d, r < 0 ? NULL : &e);
 	if (r < 0 || end < 0)
 		log_unusual("exchange", "an answer could not be taken in: %s", e.message);

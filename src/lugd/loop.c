@@ -63,6 +63,8 @@ static void poll_logic(struct lugd *d)
 		r = exchange_poll(d->exchange, &e);
 	int end = unit_end(d, r < 0 ? NULL : &e);
 	r = r < 0 ? r : end;
+	if (refresh)
+		desk_poll(d); /* what a call or a peer has changed may ring someone */
 	if (r >= 0 && refresh)
 		r = pins_refresh(d, &e);
 	if (r < 0)
@@ -98,6 +100,7 @@ static void tick(struct lugd *d)
 	else if (rings > 0)
 		d->dirty = true; /* an expiry may have posted */
 	browser_tick(d);
+	desk_poll(d);
 	if (getenv("WATCHDOG_USEC"))
 		notify_systemd("WATCHDOG=1");
 	if (now_ms >= d->keys_due_ms) {
@@ -141,6 +144,7 @@ static int turn(struct lugd *d, struct err *e)
 			take_signals(d);
 	run_jobs(d);
 	http_peers_run(d->peers);
+	channels_run(d);
 	poll_logic(d);
 	tick(d);
 	if (d->reload) {

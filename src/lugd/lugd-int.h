@@ -4,6 +4,7 @@
 #define LUGD_LUGD_INT_H
 #include "audit/audit.h"
 #include "conf/conf.h"
+#include "duty/duty.h"
 #include "exchange/directory.h"
 #include "exchange/request.h"
 #include "http/peers.h"
@@ -57,8 +58,9 @@ int pins_refresh(struct lugd *d, struct err *e) WARN_UNUSED;
 
 /* ---- shared.c: several daemons on one store ---- */
 #define SHARED_AUDIT "audit" /* the lease of the audit log's appender */
+#define SHARED_DUTY "duty"   /* of the desk: who rings people and sends heartbeats */
 #define SHARED_STREAM "to "  /* and a peer's name: of the sender of one stream */
-enum { SHARED_LEASE_MAX = API_NAME_MAX + 8, SHARED_LEASES_MAX = PEERS_MAX + 1 };
+enum { SHARED_LEASE_MAX = API_NAME_MAX + 8, SHARED_LEASES_MAX = PEERS_MAX + 2 };
 
 struct shared_lease {
 	char name[SHARED_LEASE_MAX];
@@ -137,8 +139,14 @@ struct lugd {
 	struct exchange_env env;
 	struct exchange *exchange;
 	struct requests *requests;
+	struct duty_env duty_env;
+	struct duty *duty;
+	struct channels *channels;
+	uint64_t duty_flight;	  /* id of the last post of duty */
+	int64_t answers_since_ms; /* of the minute that answers by link are counted in */
+	unsigned answers_n;
 	struct http_peers *peers;
-	struct http_server *peer_server, *people_server, *browser_server;
+	struct http_server *peer_server, *people_server, *browser_server, *answer_server;
 	uint16_t port, console_port;
 	struct queue queue;
 	struct pins pins;
@@ -174,9 +182,14 @@ void lugd_alarm(struct lugd *d, bool wake, const char *fmt, ...)
 
 /* ---- env.c: the outside of exchange ---- */
 void env_init(struct lugd *d);
-/** env_post - begin a POST to a peer now; as exchange_env.send */
+/** env_post - begin a POST to a peer now; as exchange_env.send
+ * env_post_to - the same with path and media type */
 int env_post(struct lugd *d, const char *peer, enum exchange_kind kind, const void *p, size_t len,
 	     uint64_t send_id, struct err *e) WARN_UNUSED;
+int env_post_to(struct lugd *d, const char *peer, const char *path, const char *type, const void *p,
+		size_t len, uint64_t id, struct err *e) WARN_UNUSED;
+/* Posts of duty have this bit in their id; those of exchange, which counts from 1, never. */
+#define ENV_DUTY_FLIGHT (UINT64_C(1) << 62)
 /** env_sent - outcome of a POST, for http_peers_options.done */
 void env_sent(void *ctx, uint64_t id, unsigned status, const void *p, size_t len, const char *why);
 /** env_log_signer - signs checkpoints, for struct audit_key */
@@ -242,6 +255,24 @@ int dispatch_submit(void *ctx, struct http_job *job) WARN_UNUSED;
 void dispatch_job(struct lugd *d, struct http_job *job);
 /** dispatch_routes - the table of routes.def */
 const struct api_route *dispatch_routes(size_t *ret_n);
+
+/* ---- desk.c: the outside of duty ---- */
+int desk_open(struct lugd *d, struct err *e) WARN_UNUSED;
+void desk_close(struct lugd *d);
+void desk_poll(struct lugd *d);
+/** desk_rung - the outcome of a ring; desk_reply - an answer by code, from an address; each a unit of work */
+void desk_rung(struct lugd *d, uint64_t id, int result, const char *words);
+void desk_reply(struct lugd *d, const char *address, const char *code);
+
+/* ---- channels.c: programs that ring people ---- */
+/** channels_open - read notify.conf; nothing is started yet. channels_run - start what is due, hear what was said, end what hangs
+ * channels_work, channels_ring - for struct duty_env */
+int channels_open(struct lugd *d, struct err *e) WARN_UNUSED;
+void channels_close(struct lugd *d);
+void channels_run(struct lugd *d);
+bool channels_work(void *ctx, const char *name);
+int channels_ring(void *ctx, const struct notify_message *m) WARN_UNUSED;
+json_t *channels_json(const struct lugd *d);
 
 /* ---- notify.c ---- */
 /** notify_systemd - tell the service manager ("READY=1"); nothing when there is none */

@@ -7,6 +7,7 @@
 #ifndef LUGD_LUGD_H
 #define LUGD_LUGD_H
 #include "base/err.h"
+#include "duty/duty.h"
 #include "exchange/exchange.h"
 #include "exchange/request-fields.h"
 #include "http/api.h"

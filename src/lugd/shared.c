@@ -142,6 +142,8 @@ static int take_all(struct lugd *d, struct err *e)
 	int r = store_begin(d->store, STORE_WRITE, &txn, e);
 	if (r >= 0)
 		r = take(d, SHARED_AUDIT, e);
+	if (r >= 0)
+		r = take(d, SHARED_DUTY, e);
 	for (size_t i = 0; r >= 0 && m && i < m->members_n; i++) {
 		if (!strcmp(m->members[i].name, lugd_node(d)))
 			continue;
@@ -199,6 +201,7 @@ void shared_tick(struct lugd *d, int64_t now_ms)
 	}
 	if (exchange_follow(d->exchange, &e) < 0)
 		log_unusual("shared", "the directory cannot be read: %s", e.message);
+	duty_follow(d->duty);
 	follow_audit(d, now_ms);
 }
 

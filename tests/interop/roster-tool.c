@@ -10,22 +10,21 @@
 
 enum { ZONES_MAX = 16, INPUT_MAX = 4 << 20 };
 
-static struct zone *zones[ZONES_MAX];
+static struct tz *zones[ZONES_MAX];
 static size_t zones_n;
 
-static const struct zone *load(void *ctx, const char *name)
+static const struct tz *load(void *ctx, const char *name)
 {
 	_cleanup_(buf_done) struct buf b = {0};
 	char path[256];
 	for (size_t i = 0; i < zones_n; i++)
-		if (!strcmp(zone_name(zones[i]), name))
+		if (!strcmp(tz_name(zones[i]), name))
 			return zones[i];
-	if (!zone_name_valid(name) || zones_n == ZONES_MAX)
+	if (!tz_name_valid(name) || zones_n == ZONES_MAX)
 		return NULL;
 	snprintf(path, sizeof(path), "/usr/share/zoneinfo/%s", name);
-	buf_init(&b, ZONE_FILE_MAX);
-	if (file_read(path, &b, NULL) < 0 ||
-	    zone_parse(name, b.p, b.len, &zones[zones_n], NULL) < 0)
+	buf_init(&b, TZ_FILE_MAX);
+	if (file_read(path, &b, NULL) < 0 || tz_parse(name, b.p, b.len, &zones[zones_n], NULL) < 0)
 		return NULL;
 	return zones[zones_n++];
 }
@@ -154,6 +153,6 @@ int main(int argc, char **argv)
 	r = strcmp(argv[1], "absences") ? run_roster(argv[1], in, from_s, until_s)
 					: run_absences(in, from_s, until_s);
 	while (zones_n)
-		zone_free(zones[--zones_n]);
+		tz_free(zones[--zones_n]);
 	return r;
 }

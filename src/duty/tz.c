@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * TZif to one sorted list of changes: those of the file, then those that its footer gives up to ZONE_YEAR_MAX.
+ * TZif to one sorted list of changes: those of the file, then those that its footer gives up to TZ_YEAR_MAX.
  *
  * Invariants: changes[] is sorted by moment without repeats; changes[0] stands for all time before the second. */
-#include "duty/zone.h"
+#include "duty/tz.h"
 #include "base/cursor.h"
 #include "base/text.h"
 #include <string.h>
@@ -13,7 +13,7 @@ enum {
 	TIMES_MAX = 2000,
 	TYPES_MAX = 256,
 	CHARS_MAX = 512,
-	CHANGES_MAX = TIMES_MAX + 2 * (ZONE_YEAR_MAX - 1970) + 2,
+	CHANGES_MAX = TIMES_MAX + 2 * (TZ_YEAR_MAX - 1970) + 2,
 	FOOTER_MAX = 80,
 	OFFSET_MAX_S = 26 * 3600,
 	RULE_HOURS_MAX = 167,
@@ -23,10 +23,10 @@ struct change {
 	int64_t at_s;
 	int32_t offset_s;
 	bool dst;
-	char abbr[ZONE_ABBR_MAX + 1];
+	char abbr[TZ_ABBR_MAX + 1];
 };
-struct zone {
-	char name[ZONE_NAME_MAX + 1];
+struct tz {
+	char name[TZ_NAME_MAX + 1];
 	size_t changes_n;
 	struct change *changes;
 };
@@ -73,7 +73,7 @@ struct rule {
 	int32_t time_s;
 };
 struct footer {
-	char std[ZONE_ABBR_MAX + 1], dst[ZONE_ABBR_MAX + 1];
+	char std[TZ_ABBR_MAX + 1], dst[TZ_ABBR_MAX + 1];
 	int32_t std_s, dst_s;
 	bool has_dst;
 	struct rule start, end;
@@ -108,11 +108,11 @@ static bool is_abbr(char ch, bool quoted)
 	return letter || (quoted && ((ch >= '0' && ch <= '9') || ch == '+' || ch == '-'));
 }
 
-static int get_abbr(struct cur *c, char out[static ZONE_ABBR_MAX + 1])
+static int get_abbr(struct cur *c, char out[static TZ_ABBR_MAX + 1])
 {
 	bool quoted = take(c, '<');
 	size_t n = 0;
-	while (n < ZONE_ABBR_MAX && is_abbr(peek(c), quoted))
+	while (n < TZ_ABBR_MAX && is_abbr(peek(c), quoted))
 		out[n++] = (char)cur_u8(c);
 	out[n] = 0;
 	return n >= 3 && (!quoted || take(c, '>')) ? 0 : -ERR_FORMAT;
@@ -199,7 +199,7 @@ static int64_t rule_local(const struct rule *r, int32_t year)
 
 /* ---- building ---- */
 
-static void add(struct zone *z, int64_t at_s, int32_t offset_s, bool dst, const char *abbr)
+static void add(struct tz *z, int64_t at_s, int32_t offset_s, bool dst, const char *abbr)
 {
 	struct change *last = z->changes_n ? &z->changes[z->changes_n - 1] : NULL;
 	if (z->changes_n == CHANGES_MAX || (last && at_s <= last->at_s))
@@ -211,7 +211,7 @@ static void add(struct zone *z, int64_t at_s, int32_t offset_s, bool dst, const 
 	snprintf(c->abbr, sizeof(c->abbr), "%s", abbr);
 }
 
-static void add_rules(struct zone *z, const struct footer *f)
+static void add_rules(struct tz *z, const struct footer *f)
 {
 	int64_t from_s = z->changes_n ? z->changes[z->changes_n - 1].at_s : INT64_MIN;
 	int32_t year = from_s > 0 ? civil_of(from_s / DAY_S).year : 1970;
@@ -219,7 +219,7 @@ static void add_rules(struct zone *z, const struct footer *f)
 		add(z, z->changes_n > 1 ? from_s + 1 : 0, f->std_s, false, f->std);
 		return;
 	}
-	for (; year <= ZONE_YEAR_MAX; year++) {
+	for (; year <= TZ_YEAR_MAX; year++) {
 		int64_t on = rule_local(&f->start, year) - f->std_s;
 		int64_t off = rule_local(&f->end, year) - f->dst_s;
 		if (on < off)
@@ -263,10 +263,10 @@ static int64_t be64(const uint8_t *p)
 	return (int64_t)v;
 }
 
-static int add_type(struct zone *z, int64_t at_s, const uint8_t *types, uint32_t type,
+static int add_type(struct tz *z, int64_t at_s, const uint8_t *types, uint32_t type,
 		    const struct head *h, const char *chars)
 {
-	char abbr[ZONE_ABBR_MAX + 1] = "";
+	char abbr[TZ_ABBR_MAX + 1] = "";
 	if (type >= h->type_n)
 		return -ERR_FORMAT;
 	const uint8_t *t = types + (size_t)type * 6;
@@ -274,14 +274,14 @@ static int add_type(struct zone *z, int64_t at_s, const uint8_t *types, uint32_t
 	int32_t offset = (int32_t)raw;
 	if (t[5] >= h->char_n || offset > OFFSET_MAX_S || offset < -OFFSET_MAX_S)
 		return -ERR_FORMAT;
-	for (size_t i = 0; i < ZONE_ABBR_MAX && t[5] + i < h->char_n && chars[t[5] + i]; i++)
+	for (size_t i = 0; i < TZ_ABBR_MAX && t[5] + i < h->char_n && chars[t[5] + i]; i++)
 		abbr[i] = chars[t[5] + i];
 	add(z, at_s, offset, t[4] != 0, abbr);
 	return 0;
 }
 
 /* The block with 64-bit times, then the footer between two LF. */
-static int get_block(struct zone *z, struct cur *c)
+static int get_block(struct tz *z, struct cur *c)
 {
 	struct head h;
 	struct footer f;
@@ -319,21 +319,21 @@ static int skip_first_block(struct cur *c)
 	return r;
 }
 
-static struct zone *zone_new(const char *name)
+static struct tz *zone_new(const char *name)
 {
-	struct zone *z = calloc(1, sizeof(*z));
+	struct tz *z = calloc(1, sizeof(*z));
 	if (!z)
 		return NULL;
 	snprintf(z->name, sizeof(z->name), "%s", name);
 	z->changes = calloc(CHANGES_MAX, sizeof(*z->changes));
-	return z->changes ? z : zone_free(z);
+	return z->changes ? z : tz_free(z);
 }
 
-int zone_parse(const char *name, const void *p, size_t len, struct zone **ret_zone, struct err *e)
+int tz_parse(const char *name, const void *p, size_t len, struct tz **ret_zone, struct err *e)
 {
-	_cleanup_(zone_freep) struct zone *z = NULL;
+	_cleanup_(tz_freep) struct tz *z = NULL;
 	struct cur c = cur_init(p, len);
-	if (len > ZONE_FILE_MAX)
+	if (len > TZ_FILE_MAX)
 		return err_set(e, ERR_OVERSIZE, "zone", NULL);
 	z = zone_new(name);
 	if (!z)
@@ -347,15 +347,15 @@ int zone_parse(const char *name, const void *p, size_t len, struct zone **ret_zo
 	return 0;
 }
 
-struct zone *zone_utc(void)
+struct tz *tz_utc(void)
 {
-	struct zone *z = zone_new("UTC");
+	struct tz *z = zone_new("UTC");
 	if (z)
 		add(z, INT64_MIN, 0, false, "UTC");
 	return z;
 }
 
-struct zone *zone_free(struct zone *z)
+struct tz *tz_free(struct tz *z)
 {
 	if (!z)
 		return NULL;
@@ -366,15 +366,15 @@ struct zone *zone_free(struct zone *z)
 
 /* ---- asking ---- */
 
-const char *zone_name(const struct zone *z)
+const char *tz_name(const struct tz *z)
 {
 	return z->name;
 }
 
-bool zone_name_valid(const char *s)
+bool tz_name_valid(const char *s)
 {
 	size_t n = strlen(s);
-	if (n == 0 || n > ZONE_NAME_MAX || s[0] == '/' || strstr(s, "//"))
+	if (n == 0 || n > TZ_NAME_MAX || s[0] == '/' || strstr(s, "//"))
 		return false;
 	for (size_t i = 0; i < n; i++)
 		if (!is_abbr(s[i], true) && s[i] != '_' && s[i] != '/')
@@ -382,7 +382,7 @@ bool zone_name_valid(const char *s)
 	return true;
 }
 
-static const struct change *change_at(const struct zone *z, int64_t unix_s)
+static const struct change *change_at(const struct tz *z, int64_t unix_s)
 {
 	size_t low = 0, high = z->changes_n; /* changes[low] is at or before it */
 	while (high - low > 1) {
@@ -395,36 +395,36 @@ static const struct change *change_at(const struct zone *z, int64_t unix_s)
 	return &z->changes[low];
 }
 
-int32_t zone_offset(const struct zone *z, int64_t unix_s)
+int32_t tz_offset(const struct tz *z, int64_t unix_s)
 {
 	return change_at(z, unix_s)->offset_s;
 }
 
-const char *zone_abbr(const struct zone *z, int64_t unix_s)
+const char *tz_abbr(const struct tz *z, int64_t unix_s)
 {
 	return change_at(z, unix_s)->abbr;
 }
 
-int64_t zone_local(const struct zone *z, int64_t unix_s)
+int64_t tz_local(const struct tz *z, int64_t unix_s)
 {
-	return unix_s + zone_offset(z, unix_s);
+	return unix_s + tz_offset(z, unix_s);
 }
 
-int64_t zone_unix(const struct zone *z, int64_t local_s)
+int64_t tz_unix(const struct tz *z, int64_t local_s)
 {
-	int32_t before = zone_offset(z, local_s - DAY_S);
+	int32_t before = tz_offset(z, local_s - DAY_S);
 	int64_t at = local_s - before;
-	if (zone_offset(z, at) == before)
+	if (tz_offset(z, at) == before)
 		return at;
-	int64_t later = local_s - zone_offset(z, at);
-	return zone_local(z, later) == local_s ? later : at;
+	int64_t later = local_s - tz_offset(z, at);
+	return tz_local(z, later) == local_s ? later : at;
 }
 
-int zone_next_change(const struct zone *z, int64_t after_s, struct zone_change *ret)
+int tz_next_change(const struct tz *z, int64_t after_s, struct tz_change *ret)
 {
 	const struct change *c = change_at(z, after_s);
 	if (c + 1 == z->changes + z->changes_n)
 		return 0;
-	*ret = (struct zone_change){c[1].at_s, c[0].offset_s, c[1].offset_s, c[1].dst, c[1].abbr};
+	*ret = (struct tz_change){c[1].at_s, c[0].offset_s, c[1].offset_s, c[1].dst, c[1].abbr};
 	return 1;
 }
