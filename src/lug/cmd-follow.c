@@ -7,6 +7,7 @@
 #include "crypto/crypto.h"
 #include "ledger/import.h"
 #include "ledger/ledger.h"
+#include "lug/follow-rpc.h"
 #include "lug/follow-shell.h"
 #include "lug/watch-shell.h"
 #include "watch/watch.h"
@@ -43,7 +44,11 @@ struct follower {
 	struct follow_point seen;     /* the best stored block at the last look, and since when */
 	int64_t seen_ms;
 	bool has_imported, once;
-	int64_t retry_ms;    /* nothing is imported before */
+	int64_t retry_ms; /* nothing is imported before */
+	struct rpc *rpc;  /* NULL: peers */
+	unsigned zmq_n;
+	bool rpc_more;	     /* it has blocks that we have not asked for yet */
+	int64_t rpc_ms;	     /* when it is asked again */
 	struct store *store; /* NULL: nothing is watched */
 	struct watch_env watch_env;
 	struct watch *watch;
@@ -256,7 +261,7 @@ static bool in_step(const struct follower *w)
 {
 	struct follow_point p;
 
-	return follow_tip(w->follow, &p) && !follow_wanted(w->follow, &p);
+	return follow_tip(w->follow, &p) && !w->rpc_more && !follow_wanted(w->follow, &p);
 }
 
 /* At the tip each block at once; else many at once, or those that are there when no more come. */
@@ -278,11 +283,45 @@ static bool import_due(struct follower *w)
 	return in_step(w) || now_ms - w->seen_ms >= QUIET_MS || w->blkdir.pending >= IMPORT_BYTES;
 }
 
+/* ---- a node's word ---- */
+
+static int rpc_round(struct follower *w, struct err *e)
+{
+	int r = rpc_blocks(w->rpc, w->follow, &w->rpc_more, e);
+
+	if (r == 0 && !w->rpc_more && w->watch)
+		r = rpc_pool(w->rpc, w->follow, e);
+	return r;
+}
+
+/* Ask when it is time, or when ZMQ says that there is something. */
+static int rpc_step(struct follower *w, int64_t *ret_wait_ms, struct err *e)
+{
+	int64_t now_ms = time_mono_ms();
+	int r;
+
+	if (rpc_heard(w->rpc, w->follow) || w->rpc_more)
+		w->rpc_ms = now_ms;
+	if (now_ms < w->rpc_ms) {
+		*ret_wait_ms = w->rpc_ms - now_ms;
+		return 0;
+	}
+	w->rpc_ms = now_ms + (w->zmq_n ? RPC_POLL_ZMQ_MS : RPC_POLL_MS);
+	r = rpc_round(w, e);
+	if (rpc_passes(r) || passes(r)) {
+		log_unusual("follow", "the node was not heard: %s", e->message);
+		w->rpc_ms = now_ms + RPC_POLL_MS;
+		r = 0;
+	}
+	*ret_wait_ms = w->rpc_more ? 0 : w->rpc_ms - now_ms;
+	return r;
+}
+
 /* ---- the loop ---- */
 
 static int follow_step(struct follower *w, int64_t *ret_wait_ms, struct err *e)
 {
-	int r = follow_poll(w->follow, ret_wait_ms, e);
+	int r = w->rpc ? rpc_step(w, ret_wait_ms, e) : follow_poll(w->follow, ret_wait_ms, e);
 
 	if (passes(r)) {
 		log_unusual("follow", "blocks wait: %s", e->message);
@@ -301,22 +340,26 @@ static bool finished(const struct follower *w)
 	struct follow_point tip;
 
 	return w->once && w->has_imported && in_step(w) && follow_tip(w->follow, &tip) &&
-	       memcmp(tip.hash32, w->imported.hash32, 32) == 0 && follow_asked_all(w->follow);
+	       memcmp(tip.hash32, w->imported.hash32, 32) == 0 &&
+	       (w->rpc || follow_asked_all(w->follow));
 }
 
 static int loop(struct follower *w, struct err *e)
 {
-	struct pollfd fds[FOLLOW_PEERS_MAX];
+	struct pollfd fds[FOLLOW_PEERS_MAX + RPC_ZMQ_MAX];
 
 	while (!stop_asked) {
 		int64_t wait_ms;
+		nfds_t n;
 		int r = follow_step(w, &wait_ms, e);
 
 		if (r < 0 || finished(w))
 			return r;
 		wait_ms = conns_failed(&w->conns) ? 0 : wait_ms;
-		if (poll(fds, conns_fill(&w->conns, fds),
-			 (int)(wait_ms < WAIT_MAX_MS ? wait_ms : WAIT_MAX_MS)) < 0 &&
+		n = conns_fill(&w->conns, fds);
+		for (unsigned i = 0; i < w->zmq_n; i++)
+			fds[n++] = (struct pollfd){.fd = rpc_fd(w->rpc, i), .events = POLLIN};
+		if (poll(fds, n, (int)(wait_ms < WAIT_MAX_MS ? wait_ms : WAIT_MAX_MS)) < 0 &&
 		    errno != EINTR)
 			return err_set(e, err_errno(errno), NULL, "poll: %s", strerror(errno));
 		conns_serve(&w->conns, fds, w->follow);
@@ -344,16 +387,43 @@ static int options(struct follower *w, const struct args *a, struct err *e)
 			e);
 }
 
-static int start(struct follower *w, const struct args *a, struct err *e)
+static int rpc_start(struct follower *w, const struct args *a, struct err *e)
 {
-	const struct follow_options opt = {.pool = true};
+	struct rpc_options o = {.url = args_str(a, "rpc"),
+				.cookie = args_str(a, "cookie"),
+				.ca = args_str(a, "rpc-ca")};
+	const char *endpoint;
+
+	if (!o.url)
+		return args_str(a, "zmq") ? err_set(e, ERR_INVAL, "zmq", "--zmq goes with --rpc")
+					  : 0;
+	for (int i = 0; (endpoint = args_nth(a, "zmq", i)); i++) {
+		if (o.zmq_n == RPC_ZMQ_MAX)
+			return err_set(e, ERR_OVERSIZE, "zmq", "at most %d", RPC_ZMQ_MAX);
+		o.zmq[o.zmq_n++] = endpoint;
+	}
+	w->zmq_n = o.zmq_n;
+	return rpc_open(&o, &w->rpc, e);
+}
+
+static int sources_start(struct follower *w, const struct args *a, struct err *e)
+{
 	const char *peer;
-	int r = 0;
+	int r = rpc_start(w, a, e);
 
 	for (int i = 0; r == 0 && (peer = args_nth(a, "peer", i)); i++)
 		r = conns_add(&w->conns, w->network, peer, e);
-	if (r == 0 && w->conns.n == 0)
-		r = err_set(e, ERR_INVAL, "peer", "From whom? Give --peer HOST:PORT.");
+	if (r == 0 && (w->conns.n > 0) == (w->rpc != NULL))
+		r = err_set(e, ERR_INVAL, "peer",
+			    "From whom? Give either --peer HOST:PORT or --rpc URL.");
+	return r;
+}
+
+static int start(struct follower *w, const struct args *a, struct err *e)
+{
+	const struct follow_options opt = {.pool = true, .trusted = args_str(a, "rpc") != NULL};
+	int r = sources_start(w, a, e);
+
 	if (r == 0)
 		r = follow_new(w->network, &w->env, &opt, &w->follow, e);
 	if (r == 0)
@@ -406,6 +476,7 @@ static int run_follow(struct lug *l, const struct args *a, struct err *e)
 	follow_free(w.follow);
 	blkdir_close(&w.blkdir);
 	conns_done(&w.conns);
+	rpc_close(w.rpc);
 	return r;
 }
 
@@ -413,7 +484,7 @@ const struct verb verb_ledger_follow = {
 	.name = "ledger follow",
 	.args = "",
 	.summary = "keep a ledger at the tip of its chain, from nodes that you name",
-	.doc = "Takes headers, blocks and unconfirmed transactions from the peers, checks each header's work and difficulty, writes the "
+	.doc = "Takes headers, blocks and unconfirmed transactions from the peers (or from one node of your own by RPC), checks each header's work and difficulty, writes the "
 	       "blocks into a folder of its own, and brings the ledger to the best chain after each block, through "
 	       "reorganisations of any depth. Readers go on meanwhile with what they have open. It ends on SIGINT or SIGTERM and may be "
 	       "killed at any moment: the same command goes on.\n\n"
@@ -424,7 +495,9 @@ const struct verb verb_ledger_follow = {
 		"lug ledger follow --ledger /data/ledger --blocks /data/blocks --peer 10.0.0.2 --peer 10.0.0.3\n"
 		"# from two nodes of your own\n"
 		"lug ledger follow --ledger /data/ledger --blocks /data/blocks --peer 10.0.0.2 --once\n"
-		"# to the tip, then end",
+		"# to the tip, then end\n"
+		"lug ledger follow --ledger /data/ledger --blocks /data/blocks --rpc http://127.0.0.1:8332 --cookie ~/.bitcoin/.cookie --zmq tcp://127.0.0.1:28332\n"
+		"# from the node on this machine",
 	.opts =
 		(const struct opt[]){
 			{"ledger", "DIR",
@@ -436,8 +509,18 @@ const struct verb verb_ledger_follow = {
 			 "a node to ask; may be repeated (port: the network's usual one)", false,
 			 true},
 			{"network", "NAME",
-			 "bitcoin, testnet3, testnet4, signet, regtest (default bitcoin)", false,
+			 "bitcoin, testnet3, testnet4, signet, regtest; by RPC also litecoin, bitcoin-cash (default bitcoin)",
+			 false, false},
+			{"rpc", "URL",
+			 "instead of peers: a node whose word is taken, http://HOST:PORT", false,
 			 false},
+			{"cookie", "FILE", "with --rpc: USER:PASSWORD, as the node's .cookie",
+			 false, false},
+			{"rpc-ca", "FILE", "with --rpc: certificate of an https node", false,
+			 false},
+			{"zmq", "ENDPOINT",
+			 "with --rpc: where the node publishes hashblock, rawtx or sequence; may be repeated",
+			 false, true},
 			{"memory", "BYTES", "most that the import may take (default 2G)", false,
 			 false},
 			{"alert", NULL, "watch what `lug watch add` named, and raise alerts", false,

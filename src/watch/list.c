@@ -75,6 +75,8 @@ static int add_check(const struct watch_add *a, struct err *e)
 {
 	if (a->n == 0 || (a->kind == WATCH_TAINT ? !a->seeds : !a->addresses))
 		return err_set(e, ERR_INVAL, "item", "nothing to watch");
+	if (a->n > WATCH_ENTRIES_MAX)
+		return err_set(e, ERR_OVERSIZE, "item", "at most %d entries", WATCH_ENTRIES_MAX);
 	if (a->note && strlen(a->note) > WATCH_NOTE_MAX)
 		return err_set(e, ERR_OVERSIZE, "note", "at most %d bytes", WATCH_NOTE_MAX);
 	if (a->kind != WATCH_TAINT)
@@ -86,12 +88,26 @@ static int add_check(const struct watch_add *a, struct err *e)
 	return 0;
 }
 
+static int by_address(const void *a, const void *b, void *list)
+{
+	const struct address *p = list;
+
+	return address_cmp(&p[*(const uint32_t *)a], &p[*(const uint32_t *)b]);
+}
+
+/* In the order of the table's key, which is many times faster for a long list. */
 static int addresses_put(struct store *s, int64_t item, const struct watch_add *a, struct err *e)
 {
+	_cleanup_(freep) uint32_t *order = malloc(a->n * sizeof(*order));
 	uint8_t bytes[ADDRESS_BYTES_MAX];
 
+	if (!order)
+		return err_set(e, ERR_NOMEM, NULL, NULL);
+	for (size_t i = 0; i < a->n; i++)
+		order[i] = (uint32_t)i;
+	qsort_r(order, a->n, sizeof(*order), by_address, (void *)(uintptr_t)a->addresses);
 	for (size_t i = 0; i < a->n; i++) {
-		size_t len = address_bytes(&a->addresses[i], bytes);
+		size_t len = address_bytes(&a->addresses[order[i]], bytes);
 		int64_t n = store_exec(s,
 				       "INSERT INTO watch_address (address, item) VALUES (?, ?) "
 				       "ON CONFLICT DO NOTHING",

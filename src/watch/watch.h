@@ -19,7 +19,8 @@ enum {
 	WATCH_TAINT_MAX = 1000000, /* outputs that the past of an item may reach */
 	WATCH_PATH_MAX = 32,	   /* hops that an alert keeps */
 	WATCH_NOTE_MAX = 256,
-	WATCH_SEEDS_MAX = 10000, /* of one item */
+	WATCH_ENTRIES_MAX = 100000000, /* addresses of one item */
+	WATCH_SEEDS_MAX = 10000,
 	WATCH_EXPIRE_S = 14 * 86400,
 	WATCH_BACK_BLOCKS =
 		2016, /* before the first one scanned, to which a reorganisation may go back */
