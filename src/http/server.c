@@ -378,11 +378,16 @@ static bool pin_known(void *ctx, const uint8_t pin32[static HTTP_PIN_LEN])
 	return s->o.peer_by_pin(s->o.ctx, pin32, name) >= 0;
 }
 
+static bool has_tls(const struct http_server *s)
+{
+	return s->o.listener == API_PEER || s->o.listener == API_BROWSER;
+}
+
 static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
 			  enum MHD_ConnectionNotificationCode what)
 {
 	struct http_server *s = cls;
-	if (what != MHD_CONNECTION_NOTIFY_STARTED || s->o.listener == API_PEOPLE)
+	if (what != MHD_CONNECTION_NOTIFY_STARTED || !has_tls(s))
 		return;
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
@@ -420,7 +425,7 @@ static int start(struct http_server *s, struct err *e)
 		{MHD_OPTION_END, 0, NULL},
 	};
 	const struct MHD_OptionItem *extra = &tls[3];
-	if (s->o.listener != API_PEOPLE) {
+	if (has_tls(s)) {
 		flags |= MHD_USE_TLS;
 		extra = tls;
 		int r = start_tls(s, e);
