@@ -15,9 +15,14 @@ struct hit {
 	const struct side *in, *out;
 };
 struct hits {
-	struct hit p[HITS_MAX];
-	uint32_t n;
+	struct hit *p;
+	uint32_t n, cap;
 };
+
+static void hits_done(struct hits *h)
+{
+	free(h->p);
+}
 
 void seen_done(struct seen_tx *t)
 {
@@ -48,18 +53,28 @@ static struct hit *hit_of(struct hits *h, const struct item *item)
 	for (uint32_t i = 0; i < h->n; i++)
 		if (h->p[i].item == item)
 			return &h->p[i];
-	if (h->n == HITS_MAX)
-		return NULL;
+	if (h->n == h->cap) {
+		uint32_t cap = h->cap ? h->cap * 2 : 8;
+		struct hit *p = realloc(h->p, cap * sizeof(*p));
+
+		if (!p)
+			return NULL;
+		h->p = p;
+		h->cap = cap;
+	}
 	h->p[h->n] = (struct hit){.item = item};
 	return &h->p[h->n++];
 }
 
-static void hit_add(struct hits *h, const struct item *item, const struct side *s, bool in)
+static int hit_add(struct hits *h, const struct item *item, const struct side *s, bool in)
 {
-	struct hit *x = item && item->kind == WATCH_ADDRESS ? hit_of(h, item) : NULL;
+	struct hit *x;
 
+	if (!item || item->kind != WATCH_ADDRESS)
+		return 0;
+	x = hit_of(h, item);
 	if (!x)
-		return;
+		return -ERR_NOMEM;
 	if (in) {
 		x->sent += s->value;
 		x->in = x->in ? x->in : s;
@@ -67,6 +82,7 @@ static void hit_add(struct hits *h, const struct item *item, const struct side *
 		x->received += s->value;
 		x->out = x->out ? x->out : s;
 	}
+	return 0;
 }
 
 /* The items of an address, verified in full. */
@@ -85,7 +101,8 @@ static int side_match(struct watch *w, const struct side *s, bool in, struct hit
 	r = store_query(w->store, "SELECT item FROM watch_address WHERE address = ? ORDER BY item",
 			VALS(val_blob(bytes, len)), &rows, e);
 	while (r >= 0 && (r = store_next(&rows, e)) > 0)
-		hit_add(h, item_find(w, row_i64(&rows, "item")), s, in);
+		if (hit_add(h, item_find(w, row_i64(&rows, "item")), s, in) < 0)
+			return err_set(e, ERR_NOMEM, NULL, NULL);
 	return r;
 }
 
@@ -169,10 +186,9 @@ static int hit_raise(struct watch *w, const struct seen_tx *t, const struct hit 
 
 static int addresses_match(struct watch *w, const struct seen_tx *t, struct err *e)
 {
-	static struct hits h; /* large; one thread */
+	_cleanup_(hits_done) struct hits h = {0};
 	int r = 0, any = 0;
 
-	h.n = 0;
 	for (uint32_t i = 0; r >= 0 && i < t->in_n; i++)
 		r = side_match(w, &t->in[i], true, &h, e);
 	for (uint32_t i = 0; r >= 0 && i < t->out_n; i++)

@@ -30,6 +30,7 @@ static void *one_more(void *p, size_t n, size_t size)
 	return n & (n - 1) ? p : realloc(p, (n ? n * 2 : 1) * size);
 }
 
+/* Those above items_loaded. */
 static int item_rows(struct watch *w, struct err *e)
 {
 	STORE_ROWS(rows);
@@ -76,11 +77,34 @@ static int print_rows(struct watch *w, struct err *e)
 	return r;
 }
 
+/* Items that are gone: fingerprints may stay, since the store has the last word, but their taint goes on no more. */
+static int items_forget(struct watch *w, struct err *e)
+{
+	STORE_ROWS(rows);
+	int r = store_first(w->store, "SELECT COUNT(*) AS n FROM watch_item WHERE id <= ?",
+			    VALS(val_i64(w->items_loaded)), &rows, e);
+	int64_t loaded = w->items_loaded;
+
+	if (r < 0 || row_u64(&rows, "n") == w->item_n)
+		return r < 0 ? r : 0;
+	store_rows_done(&rows);
+	w->item_n = 0;
+	w->items_loaded = 0;
+	r = item_rows(w, e);
+	while (w->item_n > 0 && w->items[w->item_n - 1].id > loaded)
+		w->item_n--; /* new ones: their addresses come next */
+	w->items_loaded = loaded;
+	return r < 0 ? r : lives_load(w, e);
+}
+
 int items_load(struct watch *w, struct err *e)
 {
-	size_t before = w->item_n;
-	int r = item_rows(w, e);
+	size_t before;
+	int r = items_forget(w, e);
 
+	before = w->item_n;
+	if (r == 0)
+		r = item_rows(w, e);
 	if (r < 0 || w->item_n == before)
 		return r;
 	r = print_rows(w, e);

@@ -113,19 +113,30 @@ struct gift {
 	uint64_t amount, largest;
 	int64_t parent; /* row of the largest */
 };
-enum { GIFTS_MAX = 256 };
 struct gifts {
-	struct gift p[GIFTS_MAX];
-	uint32_t n;
+	struct gift *p;
+	uint32_t n, cap;
 };
+
+static void gifts_done(struct gifts *g)
+{
+	free(g->p);
+}
 
 static struct gift *gift_of(struct gifts *g, const struct item *item)
 {
 	for (uint32_t i = 0; i < g->n; i++)
 		if (g->p[i].item == item)
 			return &g->p[i];
-	if (g->n == GIFTS_MAX)
-		return NULL;
+	if (g->n == g->cap) {
+		uint32_t cap = g->cap ? g->cap * 2 : 8;
+		struct gift *p = realloc(g->p, cap * sizeof(*p));
+
+		if (!p)
+			return NULL;
+		g->p = p;
+		g->cap = cap;
+	}
 	g->p[g->n] = (struct gift){.item = item};
 	return &g->p[g->n++];
 }
@@ -136,6 +147,24 @@ static bool is_of(const struct live *x, const struct side *s)
 	       (x->position == s->position && memcmp(x->txid32, s->txid32, 32) == 0);
 }
 
+static int gift_add(struct watch *w, struct gifts *g, const struct live *x)
+{
+	const struct item *item = item_find(w, x->item);
+	struct gift *gift;
+
+	if (!item)
+		return 0;
+	gift = gift_of(g, item);
+	if (!gift)
+		return -ERR_NOMEM;
+	gift->amount += x->amount;
+	if (x->amount > gift->largest) {
+		gift->largest = x->amount;
+		gift->parent = x->row;
+	}
+	return 0;
+}
+
 static int side_take(struct watch *w, const struct side *s, int64_t height, struct gifts *g,
 		     struct err *e)
 {
@@ -143,17 +172,9 @@ static int side_take(struct watch *w, const struct side *s, int64_t height, stru
 	int r = 0;
 
 	for (; r == 0 && x; x = next) {
-		const struct item *item = item_find(w, x->item);
-		struct gift *gift = item && is_of(x, s) ? gift_of(g, item) : NULL;
-
 		next = lives_next(&w->lives, x);
-		if (gift) {
-			gift->amount += x->amount;
-			if (x->amount > gift->largest) {
-				gift->largest = x->amount;
-				gift->parent = x->row;
-			}
-		}
+		if (is_of(x, s) && gift_add(w, g, x) < 0)
+			return err_set(e, ERR_NOMEM, NULL, NULL);
 		if (height >= 0)
 			r = row_spend(w, x->key, x->row, height, e);
 	}
@@ -225,12 +246,11 @@ static int gift_give(struct watch *w, const struct seen_tx *t, const struct gift
 int taint_pass(struct watch *w, const struct seen_tx *t, struct err *e)
 {
 	_cleanup_(freep) uint64_t *values = NULL;
-	struct gifts g;
+	_cleanup_(gifts_done) struct gifts g = {0};
 	int r = 0, any = 0;
 
 	if (w->lives.used == 0)
 		return 0;
-	g.n = 0;
 	for (uint32_t i = 0; r == 0 && i < t->in_n; i++)
 		r = side_take(w, &t->in[i], t->height, &g, e);
 	if (r < 0 || g.n == 0)

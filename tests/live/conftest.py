@@ -66,7 +66,7 @@ class Lug:
         self.ledger, self.blocks, self.folder = folder / "ledger", folder / "blocks", folder
 
     def run(self, *args, check=True):
-        r = subprocess.run([str(LUG), *[str(a) for a in args]], capture_output=True, text=True, timeout=60)
+        r = subprocess.run([str(LUG), *[str(a) for a in args]], capture_output=True, text=True, timeout=120)
         assert not check or r.returncode == 0, r.stderr + r.stdout
         return r
 
@@ -112,7 +112,7 @@ class Follower:
         self.err = open(self.errors, "ab")
         self.process = subprocess.Popen([str(LUG), *args], stdout=subprocess.DEVNULL, stderr=self.err)
 
-    def until(self, tip, seconds=30):
+    def until(self, tip, seconds=90):
         end = time.time() + seconds
         while True:
             r = subprocess.run([str(LUG), "ledger", "info", "--ledger", str(self.lug.ledger), "--json"], capture_output=True)

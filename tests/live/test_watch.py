@@ -20,7 +20,7 @@ def alerts(lug):
     return lug.json("watch", "alerts", "--ledger", lug.ledger)
 
 
-def wait(lug, what, seconds=20):
+def wait(lug, what, seconds=60):
     end = time.time() + seconds
     while not what(alerts(lug)):
         assert time.time() < end, alerts(lug)

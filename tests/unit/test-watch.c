@@ -688,6 +688,14 @@ static void test_list(void **state)
 	rig_free(g);
 }
 
+static const uint8_t *find_unspent_tx(const struct world *w)
+{
+	uint32_t t, n;
+
+	(void)find_unspent(w, &t, &n);
+	return w->tx[t].txid32;
+}
+
 /* An item that is removed raises nothing more, even before the watcher is opened again. */
 static void test_removed(void **state)
 {
@@ -695,15 +703,22 @@ static void test_removed(void **state)
 	struct world *w = world_new(79, 30, 5);
 	struct address all[WORLD_OWNERS];
 	struct watch_add add = {.kind = WATCH_ADDRESS, .addresses = all, .n = WORLD_OWNERS};
+	struct watch_seed seed = {.position = -1};
+	const struct watch_add taint = {
+		.kind = WATCH_TAINT, .seeds = &seed, .n = 1, .policy = TRACE_POISON};
 
 	for (uint32_t i = 0; i < WORLD_OWNERS; i++)
 		all[i] = owner_address(i, 0);
 	rig_import(g, w, 0);
 	rig_add(g, &add);
 	rig_scan(g);
-	for (int i = 0; i < 5; i++)
+	memcpy(seed.txid32, find_unspent_tx(w), 32);
+	rig_add(g, &taint);
+	rig_scan(g);
+	for (int i = 0; i < 15; i++)
 		world_block(w, 5, UINT32_MAX);
 	assert_int_equal(watch_remove(g->store, 1, NULL), 0);
+	assert_int_equal(watch_remove(g->store, 2, NULL), 0);
 	rig_import(g, w, 30);
 	rig_scan(g);
 	assert_int_equal(rig_last(g, 0).n, 0);
