@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "crypto/crypto.h"
 #include "lugd/lugd-int.h"
+#include "lugd/questions.h"
 #include <fcntl.h>
 #include <stdarg.h>
 #include <sys/file.h>
@@ -138,6 +139,15 @@ static void on_ring(void *ctx, const struct request_alarm *a)
 			   a->peer, request_class_row(a->class)->text, a->level);
 }
 
+static int open_questions(struct lugd *d, struct err *e)
+{
+	char dir[CONF_TEXT_MAX + 1] = "";
+	int r = d->conf.ledger.text[0] ? conf_path(&d->conf, &d->conf.ledger, dir) : 0;
+	if (r < 0)
+		return err_set(e, r, "ledger", "The path of the ledger is too long.");
+	return questions_open(dir, &d->questions, e);
+}
+
 static int open_logic(struct lugd *d, struct err *e)
 {
 	const struct http_peers_options peers = {
@@ -159,6 +169,8 @@ static int open_logic(struct lugd *d, struct err *e)
 				  &d->requests, e);
 	if (r >= 0)
 		r = desk_open(d, e);
+	if (r >= 0)
+		r = open_questions(d, e);
 	return r < 0 ? r : pins_refresh(d, e);
 }
 
@@ -309,6 +321,7 @@ void lugd_stop(struct lugd *d)
 	desk_close(d);
 	d->exchange = exchange_close(d->exchange);
 	d->requests = requests_close(d->requests);
+	d->questions = questions_close(d->questions);
 	seal_audit(d);
 	d->audit = audit_log_close(d->audit);
 	shared_leave(d);

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "lugd/lugd-int.h"
+#include "lugd/questions.h"
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -83,6 +84,7 @@ static void tick(struct lugd *d)
 		return;
 	d->tick_due_ms = now_ms + TICK_MS;
 	shared_tick(d, now_ms);
+	questions_tick(d->questions, now_ms);
 	if (shared_leads(d, SHARED_AUDIT) && d->audit && audit_log_tick(d->audit, now_ms, &e) < 0)
 		log_broken("audit", "entries cannot be sealed: %s", e.message);
 	if (now_ms / TICK_MS % PINS_TICKS == 0) {

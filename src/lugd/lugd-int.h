@@ -145,6 +145,7 @@ struct lugd {
 	uint64_t duty_flight;	  /* id of the last post of duty */
 	int64_t answers_since_ms; /* of the minute that answers by link are counted in */
 	unsigned answers_n;
+	struct questions *questions; /* to the ledger */
 	struct http_peers *peers;
 	struct http_server *peer_server, *people_server, *browser_server, *answer_server;
 	uint16_t port, console_port;

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct labels;
 struct ledger;
 struct party;
 
@@ -48,6 +49,8 @@ json_t *json_chain(const struct ledger *l);
 json_t *json_hash(const uint8_t hash32[static 32]);
 json_t *json_time(uint32_t unix_s);
 json_t *json_address(const struct ledger *l, uint32_t id);
+/** json_labels - what is said about an address id: [{label, category, actor, abuse, confidence, lastmod, set}] */
+json_t *json_labels(const struct ledger *l, const struct labels *labels, uint32_t id);
 json_t *json_seen(const struct ledger *l, uint32_t txnum);
 /** report_add_balance, report_add_moves - totals and a page of transactions of a party, as in report_address()
  * Returns: 0; as report_address() */

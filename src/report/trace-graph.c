@@ -178,7 +178,7 @@ static json_t *json_tx_node(const struct trace_report *t, uint32_t txnum, json_t
 
 static json_t *json_address_node(const struct trace_report *t, uint32_t address, json_t *j)
 {
-	json_t *labels = json_labels_of(t, address),
+	json_t *labels = json_labels(t->ledger, t->labels, address),
 	       *label = json_object_get(json_array_get(labels, 0), "label"),
 	       *text = json_address(t->ledger, address);
 	if (json_is_null(text))

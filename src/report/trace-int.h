@@ -8,7 +8,6 @@
 
 /* Rows as JSON; NULL when out of memory or damaged. */
 json_t *json_outpoint(const struct ledger *l, uint64_t id);
-json_t *json_labels_of(const struct trace_report *t, uint32_t id);
 /** labels_of - what is said about an address id
  * Returns: how many were written, at most max */
 size_t labels_of(const struct ledger *l, const struct labels *labels, uint32_t id,

@@ -51,10 +51,10 @@ size_t labels_of(const struct ledger *l, const struct labels *labels, uint32_t i
 	return n < max ? n : max;
 }
 
-json_t *json_labels_of(const struct trace_report *t, uint32_t id)
+json_t *json_labels(const struct ledger *l, const struct labels *labels, uint32_t id)
 {
 	struct label found[LABELS_SHOWN_MAX];
-	size_t n = labels_of(t->ledger, t->labels, id, found, LABELS_SHOWN_MAX);
+	size_t n = labels_of(l, labels, id, found, LABELS_SHOWN_MAX);
 	json_t *a = json_array();
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(a, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "label",
@@ -158,7 +158,7 @@ static int add_holders(const struct trace_report *t, const struct trace_holder *
 					 json_u64(h[i].unspent), "stopped", json_u64(h[i].stopped),
 					 "received", json_u64(h[i].received), "outputs",
 					 (json_int_t)h[i].output_n, "labels",
-					 json_labels_of(t, h[i].address))))
+					 json_labels(t->ledger, t->labels, h[i].address))))
 			return -ERR_CORRUPT;
 	}
 	return json_object_set_new(j, "holders_n", json_integer(all)) ? -ERR_NOMEM : 0;
@@ -185,7 +185,7 @@ static json_t *json_reached(const struct trace_report *t, uint32_t i)
 			 known ? json_string(time_utc(tx.time_s, when)) : json_null(), "end",
 			 trace_end_name((enum trace_end)r->end), "hops", (json_int_t)r->hops,
 			 "parent", r->parent == TRACE_NONE ? json_null() : json_integer(r->parent),
-			 "labels", json_labels_of(t, address));
+			 "labels", json_labels(t->ledger, t->labels, address));
 }
 
 static int add_outputs(const struct trace_report *t, json_t *j)

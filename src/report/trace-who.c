@@ -240,7 +240,7 @@ static json_t *json_entity_group(const struct trace_report *t, const struct grou
 			 "unspent", json_u64(g->unspent), "stopped", json_u64(g->stopped),
 			 "outputs", (json_int_t)g->output_n, "hops",
 			 (json_int_t)t->trace->reached[g->nearest].hops, "labels",
-			 json_labels_of(t, g->entity));
+			 json_labels(t->ledger, t->labels, g->entity));
 }
 
 int trace_entities_add(const struct trace_report *t, const struct trace_holder *h, uint32_t n,
