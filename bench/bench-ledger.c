@@ -1,33 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What importing, opening and asking a ledger costs, beside SHA-256 of the same block files in the same run:
- * bench-ledger [--json FILE] [--transactions N] [--blocks DIR]. Without --blocks a chain is made by chaingen beside this
- * program. Block files are read once before, so that all figures are of a warm cache. */
-#include "base/buf.h"
-#include "base/file.h"
-#include "base/prng.h"
+ * The ledger engine against its targets, beside what the machine can do in the same run:
+ * bench-ledger [--transactions N | --blocks DIR] [--json FILE]. Without --blocks a chain is made by chaingen, in TMPDIR or
+ * /var/tmp. Everything is of a warm cache. bench-ledger --ask DIR ADDRESS and --import BLOCKS DIR are its own children. */
+#include "base/text.h"
 #include "base/time.h"
 #include "crypto/crypto.h"
+#include "ledger/bench.h"
 #include "ledger/import.h"
 #include "ledger/ledger.h"
-#include <dirent.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <inttypes.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ROUNDS = 3, LOOKUPS = 200000, FIGURES_MAX = 32, PATH_LEN = 4096, READ_BYTES = 1 << 20 };
+enum { FIGURES_MAX = 64, TRANSACTIONS_MAX = 100000000, NAME_WIDTH = 52 };
 
 static struct figure {
 	const char *name, *unit;
-	double value;
+	double value, target;
+	const char *verdict; /* NULL: no target */
 } figures[FIGURES_MAX];
 static size_t figures_n;
 
-static char work[PATH_LEN], blocks[PATH_LEN], ledger_dir[PATH_LEN];
+/* Whoever adds a part adds a row; see ledger/bench.h. */
+static void (*const parts[])(struct bench *) = {bench_anchors, bench_import, bench_disk,
+						bench_scan,    bench_lookup, bench_trace,
+						bench_cluster, bench_follow};
 
-static void must(bool ok, const char *what)
+void bench_must(bool ok, const char *what)
 {
 	if (ok)
 		return;
@@ -35,11 +37,30 @@ static void must(bool ok, const char *what)
 	exit(1);
 }
 
-static void figure(const char *name, const char *unit, double value)
+static void add(struct figure f)
 {
-	must(figures_n < FIGURES_MAX, "too many figures");
-	figures[figures_n++] = (struct figure){name, unit, value};
-	printf("%-46s %14.1f %s\n", name, value, unit);
+	bench_must(figures_n < FIGURES_MAX, "too many figures");
+	figures[figures_n++] = f;
+	printf("%-*s %12.2f %-10s", NAME_WIDTH, f.name, f.value, f.unit);
+	if (f.verdict)
+		printf(" target %10.2f  %s", f.target, f.verdict);
+	putchar('\n');
+	(void)fflush(stdout);
+}
+
+void bench_figure(const char *name, const char *unit, double value)
+{
+	add((struct figure){name, unit, value, 0, NULL});
+}
+
+void bench_at_least(const char *name, const char *unit, double value, double target)
+{
+	add((struct figure){name, unit, value, target, value >= target ? "met" : "missed"});
+}
+
+void bench_at_most(const char *name, const char *unit, double value, double target)
+{
+	add((struct figure){name, unit, value, target, value <= target ? "met" : "missed"});
 }
 
 static int by_value(const void *a, const void *b)
@@ -49,249 +70,144 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static double median(double *v, size_t n)
+double bench_median(double *v, size_t n)
 {
 	qsort(v, n, sizeof(*v), by_value);
 	return v[n / 2];
 }
 
-static void run(const char *const *argv)
+double bench_run(const char *const *argv, int64_t *ret_rss_kb)
 {
+	int64_t start = time_mono_ns();
+	struct rusage use;
 	int status;
 	pid_t pid = fork();
 
-	must(pid >= 0, "fork failed");
+	bench_must(pid >= 0, "fork failed");
 	if (pid == 0) {
-		execv(argv[0], (char *const *)argv);
+		int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+		if (null >= 0)
+			(void)dup2(null, 1);
+		execvp(argv[0], (char *const *)argv);
 		_exit(127);
 	}
-	must(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0,
-	     argv[0]);
+	bench_must(wait4(pid, &status, 0, &use) == pid && WIFEXITED(status) &&
+			   WEXITSTATUS(status) == 0,
+		   argv[0]);
+	if (ret_rss_kb)
+		*ret_rss_kb = use.ru_maxrss;
+	return (double)(time_mono_ns() - start) / 1e9;
 }
 
-static void remove_tree(const char *path)
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
-	const char *const argv[] = {"/bin/rm", "-rf", path, NULL};
-
-	run(argv);
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
 }
 
-static void make_chain(const char *self, const char *transactions)
+void bench_remove(const char *path)
 {
-	char gen[PATH_LEN], *slash;
-	const char *argv[] = {gen,	    "--out", work,	   "--transactions",
+	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+const char *bench_self(void)
+{
+	static char path[BENCH_PATH_LEN];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	bench_must(n > 0, "where is this program?");
+	path[n] = '\0';
+	return path;
+}
+
+static void make_chain(struct bench *b, const char *transactions)
+{
+	char gen[BENCH_PATH_LEN], *slash;
+	const char *argv[] = {gen,	    "--out", b->work,	   "--transactions",
 			      transactions, "--rev", "--no-truth", "--quiet",
 			      NULL};
 
-	must(readlink("/proc/self/exe", gen, sizeof(gen) - 32) > 0 && self,
-	     "where is this program?");
+	snprintf(gen, sizeof(gen), "%s", bench_self());
 	slash = strstr(gen, "/bench/bench-ledger");
-	must(slash != NULL, "not in a build folder: give --blocks DIR");
+	bench_must(slash != NULL, "not in a build folder: give --blocks DIR");
 	memcpy(slash, "/bin/chaingen", sizeof("/bin/chaingen"));
-	run(argv);
-	must(snprintf(blocks, sizeof(blocks), "%s/blocks", work) < (int)sizeof(blocks),
-	     "path too long");
+	(void)bench_run(argv, NULL);
+	bench_must(snprintf(b->blocks, sizeof(b->blocks), "%s/blocks", b->work) <
+			   (int)sizeof(b->blocks),
+		   "path too long");
 }
 
-/* SHA-256 over all block files, read with 1 MiB a call; returns bytes, and MB/s in *ret_rate. */
-static uint64_t hash_files(double *ret_rate)
+static void make_folder(struct bench *b)
 {
-	static uint8_t piece[READ_BYTES];
-	int64_t start = time_mono_ns(), n;
-	DIR *d = opendir(blocks);
-	uint8_t digest[32];
-	uint64_t sum = 0;
+	const char *tmp = getenv("TMPDIR");
 
-	must(d != NULL, "cannot open the block files");
-	for (const struct dirent *e; (e = readdir(d)) != NULL;) {
-		struct sha256 h;
-		int fd;
-
-		if (strncmp(e->d_name, "blk", 3) != 0)
-			continue;
-		fd = openat(dirfd(d), e->d_name, O_RDONLY | O_CLOEXEC);
-		must(fd >= 0, "cannot read a block file");
-		sha256_init(&h);
-		while ((n = fd_read_all(fd, piece, sizeof(piece))) > 0) {
-			sha256_update(&h, piece, (size_t)n);
-			sum += (uint64_t)n;
-		}
-		sha256_final(&h, digest);
-		close(fd);
-	}
-	closedir(d);
-	*ret_rate = (double)sum / 1e6 / ((double)(time_mono_ns() - start) / 1e9);
-	return sum;
-}
-
-static double import_once(bool undo, struct ledger_import_result *res)
-{
-	struct ledger_import_options o = {.first_height = -1, .ignore_undo = !undo};
-	struct err e = {0};
-	int64_t start;
-
-	remove_tree(ledger_dir);
-	start = time_mono_ns();
-	if (ledger_import(blocks, ledger_dir, &o, res, &e) < 0)
-		must(false, e.message);
-	return (double)res->byte_n / 1e6 / ((double)(time_mono_ns() - start) / 1e9);
-}
-
-static void bench_import(void)
-{
-	struct ledger_import_result res;
-	double plain[ROUNDS], undo[ROUNDS], hash[ROUNDS];
-	struct rusage usage;
-	uint64_t bytes = 0;
-
-	(void)hash_files(&hash[0]); /* warms the cache */
-	for (int i = 0; i < ROUNDS; i++) {
-		bytes = hash_files(&hash[i]);
-		plain[i] = import_once(false, &res);
-		undo[i] = import_once(true, &res);
-	}
-	getrusage(RUSAGE_SELF, &usage);
-	figure("block files", "MB", (double)bytes / 1e6);
-	figure("sha256 of the block files", "MB/s", median(hash, ROUNDS));
-	figure("import, committed", "MB/s", median(plain, ROUNDS));
-	figure("import, compared with undo files, committed", "MB/s", median(undo, ROUNDS));
-	figure("import: time beside sha256 of the files", "times",
-	       median(hash, ROUNDS) / median(plain, ROUNDS));
-	figure("tables and header index", "MB", (double)res.memory_bytes / 1e6);
-	figure("peak resident memory", "MB", (double)usage.ru_maxrss / 1e3);
-}
-
-static void bench_disk(const struct ledger_info *info)
-{
-	static const char *const tracing[] = {"value",	    "out-address", "out-spender",
-					      "in-output",  "tx-out-base", "tx-out-delta",
-					      "tx-in-base", "tx-in-delta"};
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < sizeof(tracing) / sizeof(tracing[0]); i++) {
-		char path[PATH_LEN + 64];
-		struct stat st;
-
-		snprintf(path, sizeof(path), "%s/columns/%s", ledger_dir, tracing[i]);
-		must(stat(path, &st) == 0, path);
-		sum += (uint64_t)st.st_size;
-	}
-	figure("disk, tracing set", "bytes/tx", (double)sum / (double)info->tx_n);
-	figure("disk, everything", "bytes/tx", (double)info->disk_bytes / (double)info->tx_n);
-}
-
-static void bench_scan(const struct ledger *l)
-{
-	const struct ledger_info *info = ledger_info(l);
-	int64_t start = time_mono_ns();
-	uint64_t sum = 0;
-
-	for (uint64_t i = 0; i < info->input_n; i++)
-		sum += ledger_in_output(l, i);
-	for (uint64_t o = 0; o < info->output_n; o++)
-		sum += ledger_out_value(l, o) + ledger_out_address(l, o) + ledger_out_spender(l, o);
-	must(sum != 0, "an empty ledger");
-	figure("scan of inputs and outputs, one thread", "M/s",
-	       (double)(info->input_n + info->output_n) / 1e6 /
-		       ((double)(time_mono_ns() - start) / 1e9));
-}
-
-static void bench_lookups(const struct ledger *l)
-{
-	const struct ledger_info *info = ledger_info(l);
-	struct ledger_balance b;
-	struct ledger_tx tx;
-	int64_t start, worst = 0;
-	struct prng r;
-	uint32_t found;
-
-	prng_init(&r, 1);
-	start = time_mono_ns();
-	for (int i = 0; i < LOOKUPS; i++) {
-		must(ledger_tx_get(l, (uint32_t)prng_below(&r, info->tx_n), &tx) == 0, "tx_get");
-		must(ledger_tx_find(l, tx.txid32, &found) == 0, "tx_find");
-	}
-	figure("transaction by number, and by txid again", "k/s",
-	       LOOKUPS / 1e3 / ((double)(time_mono_ns() - start) / 1e9));
-	start = time_mono_ns();
-	for (int i = 0; i < LOOKUPS; i++) {
-		uint32_t id = 1 + (uint32_t)prng_below(&r, info->address_n - 1);
-		int64_t before = time_mono_ns(), spent;
-
-		must(ledger_address_balance(l, id, &b) == 0, "balance");
-		spent = time_mono_ns() - before;
-		worst = spent > worst ? spent : worst;
-	}
-	figure("address: balance, mean", "us", (double)(time_mono_ns() - start) / 1e3 / LOOKUPS);
-	figure("address: balance, worst of 200,000", "us", (double)worst / 1e3);
-}
-
-static void bench_open(void)
-{
-	double spent[ROUNDS];
-
-	for (int i = 0; i < ROUNDS; i++) {
-		int64_t start = time_mono_ns();
-		struct ledger *l;
-
-		must(ledger_open(ledger_dir, &l, NULL) == 0, "open");
-		ledger_close(l);
-		spent[i] = (double)(time_mono_ns() - start) / 1e3;
-	}
-	figure("open and close", "us", median(spent, ROUNDS));
-}
-
-static void bench_verify(const struct ledger_info *info)
-{
-	int64_t start = time_mono_ns();
-
-	must(ledger_verify(ledger_dir, NULL, NULL, NULL, NULL, NULL) == 0, "verify");
-	figure("verify", "k tx/s",
-	       (double)info->tx_n / 1e3 / ((double)(time_mono_ns() - start) / 1e9));
+	snprintf(b->work, sizeof(b->work), "%.3000s/bench-ledger-XXXXXX", tmp ? tmp : "/var/tmp");
+	bench_must(mkdtemp(b->work) != NULL, "no folder for the chain: set TMPDIR");
+	snprintf(b->dir, sizeof(b->dir), "%.3900s/ledger", b->work);
 }
 
 static void write_json(const char *path)
 {
 	FILE *f = fopen(path, "we");
 
-	must(f != NULL, path);
+	bench_must(f != NULL, path);
 	fprintf(f, "{");
-	for (size_t i = 0; i < figures_n; i++)
-		fprintf(f, "%s\n  \"%s\": {\"value\": %.3f, \"unit\": \"%s\"}", i ? "," : "",
+	for (size_t i = 0; i < figures_n; i++) {
+		fprintf(f, "%s\n  \"%s\": {\"value\": %.3f, \"unit\": \"%s\"", i ? "," : "",
 			figures[i].name, figures[i].value, figures[i].unit);
+		if (figures[i].verdict)
+			fprintf(f, ", \"target\": %.3f, \"verdict\": \"%s\"", figures[i].target,
+				figures[i].verdict);
+		fprintf(f, "}");
+	}
 	fprintf(f, "\n}\n");
-	must(fclose(f) == 0, path);
+	bench_must(fclose(f) == 0, path);
+}
+
+/* A child: one import, so that its memory is its own. */
+static int import_child(const char *blocks, const char *dir, const char *undo)
+{
+	struct ledger_import_options o = {.first_height = -1,
+					  .ignore_undo = strcmp(undo, "no-undo") == 0};
+	struct err e = {0};
+
+	if (ledger_import(blocks, dir, &o, NULL, &e) == 0)
+		return 0;
+	fprintf(stderr, "bench-ledger: %s\n", e.message);
+	return 1;
 }
 
 int main(int argc, char **argv)
 {
-	const char *json = NULL, *transactions = "400000", *given = NULL;
-	struct ledger *l;
+	const char *json = NULL, *transactions = "4000000", *given = NULL;
+	static struct bench b;
+	uint64_t n;
 
+	bench_must(crypto_start() == 0, "libraries");
+	if (argc == 4 && strcmp(argv[1], "--ask") == 0)
+		return bench_ask(argv[2], argv[3]);
+	if (argc == 5 && strcmp(argv[1], "--import") == 0)
+		return import_child(argv[2], argv[3], argv[4]);
 	for (int i = 1; i + 1 < argc; i += 2) {
 		json = strcmp(argv[i], "--json") == 0 ? argv[i + 1] : json;
 		transactions = strcmp(argv[i], "--transactions") == 0 ? argv[i + 1] : transactions;
 		given = strcmp(argv[i], "--blocks") == 0 ? argv[i + 1] : given;
 	}
-	must(crypto_start() == 0, "libraries");
-	snprintf(work, sizeof(work), "/tmp/bench-ledger-XXXXXX");
-	must(mkdtemp(work) != NULL, "no folder in /tmp");
-	must(snprintf(ledger_dir, sizeof(ledger_dir), "%s/ledger", work) < (int)sizeof(ledger_dir),
-	     "path");
-	printf("ledger: medians of %d rounds, warm cache\n", ROUNDS);
+	bench_must(dec_parse_u64(transactions, strlen(transactions), TRANSACTIONS_MAX, &n) == 0,
+		   "--transactions: 1 to 100000000");
+	make_folder(&b);
 	if (given)
-		snprintf(blocks, sizeof(blocks), "%s", given);
+		snprintf(b.blocks, sizeof(b.blocks), "%s", given);
 	else
-		make_chain(argv[0], transactions);
-	bench_import();
-	bench_open();
-	must(ledger_open(ledger_dir, &l, NULL) == 0, "open");
-	bench_disk(ledger_info(l));
-	bench_scan(l);
-	bench_lookups(l);
-	bench_verify(ledger_info(l));
-	ledger_close(l);
-	remove_tree(work);
+		make_chain(&b, transactions);
+	printf("ledger: medians of %d rounds, warm cache; targets of the ledger engine\n",
+	       BENCH_ROUNDS);
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		parts[i](&b);
+	bench_remove(b.work);
 	if (json)
 		write_json(json);
 	return 0;
