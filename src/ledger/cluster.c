@@ -47,8 +47,6 @@ static int join(struct cluster *c, uint32_t a, uint32_t b)
 		return 0;
 	c->a.link[high] = low;
 	c->a.height[high] = c->height;
-	if (c->size)
-		c->size[low] += c->size[high];
 	if (c->committed)
 		return overlay_add(c, high);
 	c->a.root[high] = low;
@@ -106,6 +104,31 @@ static int tie_inputs(struct cluster *c, struct window *w, uint64_t in, uint64_t
 	return 0;
 }
 
+static uint32_t hind_find(struct cluster *c, uint32_t x)
+{
+	uint32_t *root = c->hind_root;
+
+	while (root[x] != x) {
+		root[x] = root[root[x]];
+		x = root[x];
+	}
+	return x;
+}
+
+/* May these two be tied? Then they are, in hindsight, too. */
+static bool hind_join(struct cluster *c, uint32_t a, uint32_t b)
+{
+	uint32_t x = hind_find(c, a), y = hind_find(c, b);
+
+	if (x == y)
+		return true;
+	if (c->hind_size[x] + c->hind_size[y] > ENTITY_BOUND)
+		return false;
+	c->hind_root[x < y ? y : x] = x < y ? x : y;
+	c->hind_size[x < y ? x : y] = c->hind_size[x] + c->hind_size[y];
+	return true;
+}
+
 static int tie_change(struct cluster *c, uint32_t bit, uint32_t txnum, uint32_t before)
 {
 	int at = heuristic_change(c->l, bit, txnum, before);
@@ -117,13 +140,11 @@ static int tie_change(struct cluster *c, uint32_t bit, uint32_t txnum, uint32_t 
 	uint32_t to = ledger_out_address(c->l, ledger_first_out(c->l, txnum) + (uint64_t)at);
 	if (!from || !to)
 		return -ERR_CORRUPT;
-	from = cluster_find(c, from);
-	to = cluster_find(c, to);
-	if (from != to && c->size[from] > ENTITY_BOUND && c->size[to] > ENTITY_BOUND) {
+	if (!hind_join(c, from, to)) {
 		c->refused_n++;
 		return 0;
 	}
-	return join(c, from, to);
+	return join(c, cluster_find(c, from), cluster_find(c, to));
 }
 
 /* What this transaction decides: its own change, and that of those it spends from. */
@@ -179,6 +200,32 @@ int cluster_txs(struct cluster *c, uint32_t from, uint32_t to)
 			r = tie_changes(c, t, in, in_end);
 	}
 	return r;
+}
+
+int cluster_hindsight(struct cluster *c)
+{
+	uint64_t n = c->a.address_n;
+	_cleanup_(freep) uint32_t *link = malloc(n * sizeof(*link)), *height = malloc(n * 4);
+	struct cluster h = {.l = c->l, .a = {.link = link, .height = height, .address_n = n}};
+
+	c->hind_root = malloc(n * sizeof(*c->hind_root));
+	c->hind_size = calloc(n, sizeof(*c->hind_size));
+	if (!link || !height || !c->hind_root || !c->hind_size)
+		return -ERR_NOMEM;
+	h.a.root = c->hind_root;
+	for (uint32_t x = 0; x < n; x++)
+		h.a.root[x] = x;
+	int r = cluster_txs(&h, 0, (uint32_t)c->l->v.counts.tx_n);
+	for (uint32_t x = 1; r == 0 && x < n; x++)
+		c->hind_size[hind_find(c, x)]++;
+	return r;
+}
+
+void cluster_done(struct cluster *c)
+{
+	free(c->hind_root);
+	free(c->hind_size);
+	free(c->overlay);
 }
 
 void cluster_commit(struct cluster *c)

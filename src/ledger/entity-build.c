@@ -134,14 +134,7 @@ static int cluster_init(struct cluster *c, const struct entity_file *earlier)
 	}
 	if (earlier->head)
 		earlier_take(c, earlier);
-	if (!c->set)
-		return 0;
-	c->size = calloc(c->a.address_n, sizeof(*c->size));
-	if (!c->size)
-		return -ERR_NOMEM;
-	for (uint32_t x = 1; x < c->a.address_n; x++)
-		c->size[c->a.root[x]]++;
-	return 0;
+	return c->set ? cluster_hindsight(c) : 0;
 }
 
 /* Blocks from ... to, both included. */
@@ -309,7 +302,8 @@ static int build(const char *dir, const struct ledger *l, const struct entity_bu
 	entity_layout(&h, info->address_n, 0, &len);
 	int r = making_open(dir, opt->set, len, &m, e);
 	if (r == 0) {
-		if (!opt->whole)
+		/* The bound of change ties looks ahead, so a later tip may decide otherwise. */
+		if (!opt->whole && !opt->set)
 			earlier_find(dir, l, opt->set, committed, &earlier);
 		c.a = entity_arrays_of(m.p, &h);
 		r = fill(&c, opt, &h, &earlier);
@@ -318,8 +312,7 @@ static int build(const char *dir, const struct ledger *l, const struct entity_bu
 	ret->continued = earlier.head != NULL;
 	ret->tx_n = info->tx_n - (earlier.head ? first_tx_above(l, &earlier) : 0);
 	entity_file_done(&earlier);
-	free(c.size);
-	free(c.overlay);
+	cluster_done(&c);
 	making_done(&m);
 	return r;
 }

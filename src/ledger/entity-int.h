@@ -18,7 +18,7 @@ enum {
 	ENTITY_KIND = 5, /* of the file header */
 	ENTITY_NAME_MAX = 64,
 	ENTITY_UNDO_BLOCKS = 100,
-	ENTITY_BOUND = 16, /* addresses that a change tie may add to an entity at most */
+	ENTITY_BOUND = 64, /* addresses of the largest entity that a change tie may make */
 };
 #define ENTITY_NO_LINK UINT32_MAX
 
@@ -72,7 +72,8 @@ struct cluster {
 	const struct ledger *l;
 	struct entity_arrays a;
 	uint32_t set;
-	uint32_t *size;	   /* addresses of each root; NULL when the set has no change heuristics */
+	/* What multi-input ties up to the tip and the change ties so far come to: parents and sizes; NULL without change heuristics */
+	uint32_t *hind_root, *hind_size;
 	uint32_t height;   /* of the transactions at hand */
 	bool committed;	   /* roots stand; what follows goes to the overlay */
 	uint32_t *overlay; /* addresses linked since */
@@ -82,6 +83,10 @@ struct cluster {
 /** cluster_tx - the ties of transactions from ... to - 1, in chain order
  * Returns: 0; -ERR_CORRUPT; -ERR_NOMEM */
 int cluster_txs(struct cluster *c, uint32_t from, uint32_t to) WARN_UNUSED;
+/** cluster_hindsight - what multi-input will tie up to the tip, for the bound of change ties; needed when set is not 0
+ * Returns: 0; -ERR_CORRUPT; -ERR_NOMEM */
+int cluster_hindsight(struct cluster *c) WARN_UNUSED;
+void cluster_done(struct cluster *c);
 /** cluster_commit - make every root final, and lists of members from them */
 void cluster_commit(struct cluster *c);
 /** cluster_find - the root of an address by now */

@@ -45,6 +45,8 @@ struct owner {
 	uint32_t coins, coins_last, coin_n; /* the list, newest first, and how many */
 	uint32_t addr_n;		    /* addresses so far */
 	uint8_t kind, recent_n;
+	uint8_t script; /* that his program makes addresses of; it changes now and then */
+	bool sorts;	/* his program orders inputs and outputs as BIP 69 says */
 };
 
 /* Tainted part of a coin, one entry a theft. */
@@ -199,7 +201,9 @@ void tx_begin(struct gen *g, const char *what);
 void tx_take(struct gen *g, uint32_t coin);
 struct out *tx_pay(struct gen *g, uint32_t owner, struct payee to, uint64_t value);
 uint64_t tx_in_value(const struct draft *t);
-/** tx_commit - put the transaction into the block; what inputs exceed outputs by is its fee; new coins in out_coin */
+/** tx_sort - order inputs by outpoint and outputs by amount (BIP 69); t->change goes along
+ *  tx_commit - put the transaction into the block; what inputs exceed outputs by is its fee; new coins in out_coin */
+void tx_sort(struct draft *t);
 void tx_commit(struct gen *g);
 uint64_t fee_draw(struct gen *g, uint32_t in_n, uint32_t out_n);
 

@@ -91,7 +91,11 @@ static enum script script_draw(struct gen *g)
 
 struct payee payee_new(struct gen *g, uint32_t owner)
 {
-	return payee_of(g, owner, script_draw(g));
+	struct owner *o = &g->owners[owner];
+	/* A program stays with one kind of script until it is replaced. */
+	if (!o->addr_n || prng_chance(&g->rng, 1, 24))
+		o->script = (uint8_t)script_draw(g);
+	return payee_of(g, owner, (enum script)o->script);
 }
 
 struct payee payee_of(struct gen *g, uint32_t owner, enum script script)
@@ -169,7 +173,10 @@ size_t payee_script(const struct payee *p, uint8_t out[static 128])
 uint32_t owner_add(struct gen *g, enum kind k)
 {
 	struct owner *o = &g->owners[g->owner_n];
-	*o = (struct owner){.kind = (uint8_t)k, .coins = NO_COIN, .coins_last = NO_COIN};
+	*o = (struct owner){.kind = (uint8_t)k,
+			    .coins = NO_COIN,
+			    .coins_last = NO_COIN,
+			    .sorts = k != SCRIPTED && prng_chance(&g->rng, 1, 4)};
 	return g->owner_n++;
 }
 

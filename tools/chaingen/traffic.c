@@ -58,6 +58,13 @@ static uint64_t rounded(struct gen *g, uint64_t v)
 	return v / unit * unit;
 }
 
+static void commit(struct gen *g)
+{
+	if (g->owners[g->draft.in[0].owner].sorts && !g->draft.coinjoin)
+		tx_sort(&g->draft);
+	tx_commit(g);
+}
+
 static void swap_outs(struct draft *t, uint32_t a, uint32_t b)
 {
 	struct out tmp = t->out[a];
@@ -144,7 +151,7 @@ static void spend_wallet(struct gen *g, uint32_t coin, uint32_t owner, uint32_t 
 	tx_take(g, coin);
 	take_more(g, owner, n - 1);
 	pay_out(g, owner, outs_draw(g), false);
-	tx_commit(g);
+	commit(g);
 }
 
 static void spend_exchange(struct gen *g, uint32_t coin, uint32_t owner, uint32_t n)
@@ -161,7 +168,7 @@ static void spend_exchange(struct gen *g, uint32_t coin, uint32_t owner, uint32_
 		tx_pay(g, owner, g->owners[owner].recent[0], total - fee);
 		g->reused++;
 	}
-	tx_commit(g);
+	commit(g);
 }
 
 /* A pool pays many at once, while such large transactions are behind their share. */
@@ -184,7 +191,7 @@ static void spend_miner(struct gen *g, uint32_t coin)
 		tx_pay(g, who, payee_any(g, who, true), v);
 		value -= v;
 	}
-	tx_commit(g);
+	commit(g);
 }
 
 static void spend_peeler(struct gen *g, uint32_t coin, uint32_t owner)
@@ -205,7 +212,7 @@ static void spend_peeler(struct gen *g, uint32_t coin, uint32_t owner)
 		swap_outs(&g->draft, 0, 1);
 		g->draft.change = 0;
 	}
-	tx_commit(g);
+	commit(g);
 }
 
 static void spend_spammer(struct gen *g, uint32_t coin)
@@ -224,7 +231,7 @@ static void spend_spammer(struct gen *g, uint32_t coin)
 	}
 	g->draft.change = (int)n;
 	tx_pay(g, g->spammer, payee_any(g, g->spammer, true), total - fee - (uint64_t)n * DUST_SAT);
-	tx_commit(g);
+	commit(g);
 }
 
 static uint64_t one_digit(uint64_t v)
@@ -269,7 +276,7 @@ static bool coinjoin(struct gen *g)
 	}
 	for (uint32_t i = 0; i < n * 2; i++)
 		swap_outs(&g->draft, i, i + (uint32_t)prng_below(&g->rng, n * 2 - i));
-	tx_commit(g);
+	commit(g);
 	return true;
 }
 

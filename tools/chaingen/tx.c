@@ -34,6 +34,34 @@ struct out *tx_pay(struct gen *g, uint32_t owner, struct payee to, uint64_t valu
 	return o;
 }
 
+static int in_cmp(const void *a, const void *b)
+{
+	const struct coin *x = a, *y = b;
+	int c = memcmp(x->txid, y->txid, 32);
+	return c ? c : (x->vout > y->vout) - (x->vout < y->vout);
+}
+
+static int out_cmp(const void *a, const void *b)
+{
+	const struct out *x = a, *y = b;
+	if (x->value != y->value)
+		return x->value < y->value ? -1 : 1;
+	return (x->to.seed > y->to.seed) - (x->to.seed < y->to.seed);
+}
+
+void tx_sort(struct draft *t)
+{
+	struct payee change;
+	bool has = t->change >= 0;
+	if (has)
+		change = t->out[t->change].to;
+	qsort(t->in, t->in_n, sizeof(t->in[0]), in_cmp);
+	qsort(t->out, t->out_n, sizeof(t->out[0]), out_cmp);
+	for (uint32_t i = 0; has && i < t->out_n; i++)
+		if (t->out[i].to.seed == change.seed && t->out[i].to.script == change.script)
+			t->change = (int)i;
+}
+
 uint64_t tx_in_value(const struct draft *t)
 {
 	uint64_t v = 0;
