@@ -5,7 +5,7 @@
  * made by another program) leaves a request without its alert. */
 #include "duty/duty-int.h"
 
-enum { SWEEP_PAGE = 64, STEPS_A_POLL_MAX = 256, NO_LADDER_S = 300 };
+enum { SWEEP_PAGE = 64, STEPS_A_POLL_MAX = 256, NO_LADDER_S = 300, NEAR_S = 60 };
 
 /* ---- rows ---- */
 
@@ -112,16 +112,20 @@ static int make_step(struct duty *d, struct duty_alert *a, int64_t now, struct e
 	return r < 0 ? r : duty_alert_save(d, a, e);
 }
 
-/* Held for half an hour and nothing was done: from the first step again. */
+/* Held for half an hour and nothing was done: the first step at once, and from there on as the ladder says. */
 static int reopen(struct duty *d, struct duty_alert *a, int64_t now, struct err *e)
 {
+	struct duty_ladder l;
+	int r = duty_ladder_load(d, a->side, a->class, &l, e);
+	if (r < 0)
+		return r;
 	a->next_s = FAULTY(HELD_FOR_EVER) ? INT64_MAX : now;
 	if (!FAULTY(HELD_FOR_EVER)) {
 		a->state = DUTY_OPEN;
-		a->base_s = now;
+		a->base_s = now - (r ? l.steps[0].after_s : 0);
 		a->step = 0;
 	}
-	int r = duty_alert_save(d, a, e);
+	r = duty_alert_save(d, a, e);
 	return r < 0 ? r : duty_audit(d, AUDIT_ALARM, "system", "duty.expired", a->id, NULL, e);
 }
 
@@ -139,8 +143,53 @@ static int first_due(struct duty *d, int64_t now, struct duty_alert *ret, struct
 	return r < 0 ? r : 1;
 }
 
+/* The longest that the next step may be away. */
+static int64_t wait_of(const struct duty_alert *a, const struct duty_ladder *l)
+{
+	size_t step = (size_t)a->step < l->n ? (size_t)a->step : l->n - 1;
+	int64_t gap = l->steps[step].after_s - (step ? l->steps[step - 1].after_s : 0);
+	if (a->state == DUTY_HELD)
+		return DUTY_HELD_S;
+	return step + 1 < l->n || gap > l->repeat_s ? gap : l->repeat_s;
+}
+
+/* Steady time follows a wall clock that jumps ahead, and leaves it when it comes back: what was timed meanwhile is then too far away. */
+static int pull_one(struct duty *d, const char *id, int64_t now, struct err *e)
+{
+	struct duty_alert a;
+	struct duty_ladder l;
+	int r = duty_alert_load(d, id, &a, e);
+	if (r > 0)
+		r = duty_ladder_load(d, a.side, a.class, &l, e);
+	if (r <= 0 || a.next_s - now <= wait_of(&a, &l))
+		return r < 0 ? r : 0;
+	hurry(&a, now + wait_of(&a, &l));
+	return duty_alert_save(d, &a, e);
+}
+
+static int pull_near(struct duty *d, struct err *e)
+{
+	char ids[SWEEP_PAGE][DUTY_ID_MAX + 1];
+	size_t n = 0;
+	int64_t now = duty_now(d);
+	STORE_ROWS(rows);
+	int r = store_query(
+		d->s,
+		"SELECT id FROM duty_alert WHERE state < 2 AND next_s > ? ORDER BY next_s DESC LIMIT 64",
+		VALS(val_i64(now + NEAR_S)), &rows, e);
+	while (r >= 0 && n < SWEEP_PAGE && (r = store_next(&rows, e)) > 0)
+		snprintf(ids[n++], sizeof(ids[0]), "%s", row_text(&rows, "id", NULL));
+	store_rows_done(&rows);
+	for (size_t i = 0; r >= 0 && i < n && !FAULTY(CLOCK_NOT_LEFT); i++)
+		r = pull_one(d, ids[i], now, e);
+	return r;
+}
+
 int duty_alerts_due(struct duty *d, struct err *e)
 {
+	int pulled = pull_near(d, e);
+	if (pulled < 0)
+		return pulled;
 	for (size_t i = 0; i < STEPS_A_POLL_MAX; i++) {
 		STORE_TXN(txn);
 		struct duty_alert a;
@@ -252,7 +301,8 @@ static int begin(struct duty *d, const struct request_waiting *w, enum duty_side
 		 struct err *e)
 {
 	struct duty_ladder l;
-	struct duty_alert a = {.side = side, .started_s = w->start_s, .base_s = w->start_s};
+	int64_t start = w->start_s < duty_now(d) ? w->start_s : duty_now(d);
+	struct duty_alert a = {.side = side, .started_s = start, .base_s = start};
 	const char *class = request_class_row(w->class)->text;
 	int r = duty_ladder_load(d, side, class, &l, e);
 	if (r <= 0)
@@ -279,7 +329,7 @@ static int turn(struct duty *d, struct duty_alert *a, const struct request_waiti
 	if (r <= 0)
 		return r < 0 ? r : duty_alert_end(d, a, e);
 	a->side = side;
-	a->started_s = a->base_s = w->start_s;
+	a->started_s = a->base_s = w->start_s < duty_now(d) ? w->start_s : duty_now(d);
 	if (a->state == DUTY_OPEN)
 		place(a, &l);
 	return duty_alert_save(d, a, e);
