@@ -97,6 +97,20 @@ int follow_poll(struct follow *f, int64_t *ret_wait_ms, struct err *e)
 	return r;
 }
 
+void follow_paused(struct follow *f, int64_t ms)
+{
+	for (unsigned i = 0; i < f->peer_n; i++) {
+		struct peer *p = &f->peers[i];
+
+		p->since_ms += ms;
+		p->ping_ms += ms;
+		p->rest_ms += ms;
+		p->headers_asked_ms += p->headers_asked_ms ? ms : 0;
+	}
+	for (unsigned i = 0; i < f->fetch_n; i++)
+		f->fetches[i].asked_ms += ms;
+}
+
 /* ---- a source that is trusted ---- */
 
 int follow_headers(struct follow *f, const uint8_t *p80, size_t n)

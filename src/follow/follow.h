@@ -111,6 +111,9 @@ void follow_received(struct follow *f, unsigned peer, const uint8_t *p, size_t l
  * Returns: 0; the error of env->store, then nothing more is asked for until the next call; -ERR_NOMEM */
 int follow_poll(struct follow *f, int64_t *ret_wait_ms, struct err *e) WARN_UNUSED;
 
+/** follow_paused - the caller did something else for `ms`, such as an import: no peer is late by that time */
+void follow_paused(struct follow *f, int64_t ms);
+
 /** follow_headers - headers from a trusted source, n of 80 bytes, each after its parent
  * Returns: 0; -ERR_NOENT the first one's parent is not known; -ERR_FORMAT not linked; -ERR_RANGE, -ERR_CORRUPT a rule is broken;
  *          -ERR_AGAIN one lies too far in the future; -ERR_OVERSIZE too many beside the best chain; -ERR_NOMEM */

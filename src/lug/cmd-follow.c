@@ -235,6 +235,7 @@ static bool passes(int r)
 static int import_now(struct follower *w, struct err *e)
 {
 	struct ledger_import_result res = {0};
+	int64_t began_ms = time_mono_ms();
 	int r = blkdir_sync(&w->blkdir, e);
 
 	w->view = ledger_close(w->view);
@@ -244,6 +245,7 @@ static int import_now(struct follower *w, struct err *e)
 		r = ledger_tip(w, &w->imported);
 	if (r == 0)
 		r = watch_step(w, res.removed_n > 0, e);
+	follow_paused(w->follow, time_mono_ms() - began_ms);
 	if (passes(r)) {
 		log_unusual("follow", "import waits: %s", e->message);
 		w->retry_ms = time_mono_ms() + RETRY_MS;

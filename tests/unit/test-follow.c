@@ -639,6 +639,26 @@ static void test_restart(void **state)
 	world_free(w);
 }
 
+/* A long import is not the peers' delay. */
+static void test_paused(void **state)
+{
+	struct world *w = world_new(10, 20, 0);
+	struct mesh *s = net_new();
+	struct fake *k = net_peer(s, w, LIE_NO_BLOCKS);
+	int64_t wait;
+
+	net_run(s, 30000);
+	s->now_ms += 600000;
+	follow_paused(s->f, 600000);
+	assert_int_equal(follow_poll(s->f, &wait, NULL), 0);
+	assert_int_equal(k->fault, -1);
+	assert_int_equal(k->connects, 1);
+	net_run(s, 31000); /* but its own minute goes on */
+	assert_int_equal(k->fault, FOLLOW_STALL);
+	net_free(s);
+	world_free(w);
+}
+
 static void test_store_fails(void **state)
 {
 	struct world *w = world_new(7, 20, 0);
@@ -832,13 +852,13 @@ static void test_easy_blocks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_in_step),	    cmocka_unit_test(test_lies),
-		cmocka_unit_test(test_back_off),    cmocka_unit_test(test_reorganisations),
-		cmocka_unit_test(test_withheld),    cmocka_unit_test(test_restart),
-		cmocka_unit_test(test_store_fails), cmocka_unit_test(test_trusted),
-		cmocka_unit_test(test_pool),	    cmocka_unit_test(test_pool_is_bounded),
-		cmocka_unit_test(test_retarget),    cmocka_unit_test(test_real_headers),
-		cmocka_unit_test(test_easy_blocks),
+		cmocka_unit_test(test_in_step),		cmocka_unit_test(test_lies),
+		cmocka_unit_test(test_back_off),	cmocka_unit_test(test_reorganisations),
+		cmocka_unit_test(test_withheld),	cmocka_unit_test(test_restart),
+		cmocka_unit_test(test_paused),		cmocka_unit_test(test_store_fails),
+		cmocka_unit_test(test_trusted),		cmocka_unit_test(test_pool),
+		cmocka_unit_test(test_pool_is_bounded), cmocka_unit_test(test_retarget),
+		cmocka_unit_test(test_real_headers),	cmocka_unit_test(test_easy_blocks),
 	};
 
 	if (crypto_start() < 0)

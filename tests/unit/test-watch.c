@@ -643,7 +643,12 @@ static void test_services(void **state)
 	len = spend(w->tx[txnum].txid32, n, o->value - 500, service, 400, owner_address(2, 3), tx,
 		    txid32);
 	assert_int_equal(watch_tx(g->watch, g->ledger, tx, len, 5, NULL), 1);
-	assert_non_null(alert_of(rig_alerts(g), quiet, WATCH_SENT, txid32, -1));
+	assert_int_equal(alert_of(rig_alerts(g), quiet, WATCH_SENT, txid32, -1)->a.state,
+			 WATCH_UNCONFIRMED);
+	g->now_s += WATCH_EXPIRE_S; /* never confirmed */
+	rig_scan(g);
+	assert_int_equal(alert_of(rig_alerts(g), quiet, WATCH_SENT, txid32, -1)->a.state,
+			 WATCH_RETRACTED);
 	rig_free(g);
 	world_free(w);
 }
