@@ -142,24 +142,29 @@ static int seed_add(void *ctx, uint64_t output)
 
 /* ---- sums ---- */
 
-static void sum_label(const struct marks *ms, const struct ledger *l, const struct trace_reached *r,
+static bool sum_label(const struct marks *ms, const struct ledger *l, const struct trace_reached *r,
 		      struct exposure *x)
 {
-	int category = marks_find(ms, ledger_out_address(l, r->output));
+	int category =
+		r->parent == TRACE_NONE ? -1 : marks_find(ms, ledger_out_address(l, r->output));
 
 	if (category < 0)
-		return;
+		return false;
 	struct exposure_row *row = &x->row[category];
 	row->payment_n++;
 	if (r->hops <= 1)
 		row->direct += r->amount;
 	else
 		row->indirect += r->amount;
+	return true;
 }
 
 static void sum_end(const struct marks *ms, const struct ledger *l, const struct trace_reached *r,
 		    struct exposure *x)
 {
+	/* What lies unspent at a labelled address, or was mined there, is labelled all the same. */
+	if (r->end == TRACE_FLOWS || sum_label(ms, l, r, x))
+		return;
 	switch ((enum trace_end)r->end) {
 	case TRACE_FLOWS:
 	case TRACE_END_N:
@@ -173,9 +178,6 @@ static void sum_end(const struct marks *ms, const struct ledger *l, const struct
 	case TRACE_MINTED:
 		x->mined += r->amount;
 		break;
-	case TRACE_LABEL:
-		sum_label(ms, l, r, x);
-		break;
 	case TRACE_COINJOIN:
 		x->joined += r->amount;
 		break;
@@ -186,6 +188,7 @@ static void sum_end(const struct marks *ms, const struct ledger *l, const struct
 	case TRACE_BUDGET:
 		x->cut += r->amount;
 		break;
+	case TRACE_LABEL:
 	case TRACE_ENTITY:
 	case TRACE_LOST:
 	case TRACE_HOPS:

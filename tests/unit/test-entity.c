@@ -763,11 +763,14 @@ static void test_damaged(void **state)
 
 		buf_init(&b, 64 << 20);
 		buf_put(&b, good.p, round % 10 == 9 ? prng_below(&r, good.len) : good.len);
-		for (int i = 0; i < 20 && b.len; i++)
-			b.p[prng_below(&r, round % 2	 ? b.len
-					   : b.len < 320 ? b.len
-							 : 320)] ^=
-				(uint8_t)(1 << prng_below(&r, 8));
+		/* One half of the rounds damages the head, the other the rows. */
+		uint64_t from = round % 2 && b.len > 320 ? 320 : 0;
+		uint64_t to = from ? b.len : b.len < 320 ? b.len : 320;
+		for (int i = 0; i < 20 && to; i++) {
+			uint64_t place = from + prng_below(&r, to - from);
+
+			b.p[place] ^= (uint8_t)(1 << prng_below(&r, 8));
+		}
 		assert_int_equal(file_write(path, b.p, b.len, 0644, NULL), 0);
 		buf_done(&b);
 		int rc = entities_open(at("ledger"), l, HEURISTIC_ALL, &x, NULL);
