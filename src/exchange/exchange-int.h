@@ -44,7 +44,7 @@ enum {
 
 enum lane { LANE_FAST, LANE_NORMAL, LANE_BULK, LANES };
 /* What may be in flight to one peer, one of each. The first three are the lanes. */
-enum slot_id { SLOT_RECEIPTS = LANES, SLOT_HEADS, SLOT_NOTES, SLOTS };
+enum slot_id { SLOT_RECEIPTS = LANES, SLOT_HEADS, SLOT_NOTES, SLOT_RECALL, SLOTS };
 
 struct sent_receipt {
 	uint8_t id16[16];
@@ -62,7 +62,8 @@ struct slot {
 };
 struct peer {
 	char name[EXCHANGE_NAME_MAX + 1];
-	bool met; /* a head of the peer was read since the start */
+	bool met;   /* an answered head of the peer was read since the start */
+	bool heard; /* any head was, and by it this node was not restored: parcels are taken */
 	struct slot slot[SLOTS];
 	int64_t offset_ms; /* peer's clock minus ours */
 	bool offset_known;
@@ -77,7 +78,7 @@ struct peer {
 };
 struct handler {
 	char media_type[96];
-	exchange_handler *fn;
+	exchange_handler *fn, *recalled;
 	void *ctx;
 };
 struct watcher {
@@ -252,6 +253,15 @@ int heads_take(struct exchange *x, struct peer *p, const void *note, size_t len,
 /** heads_reset - begin a new epoch after the head that the peer showed last, in the open transaction */
 int heads_reset(struct exchange *x, struct peer *p, const char *reason, struct err *e) WARN_UNUSED;
 
+/* ---- recall.c ---- */
+/** recall_begin - this node was restored: all behind its last number is to come back, in the open transaction */
+int recall_begin(struct exchange *x, struct peer *p, struct err *e) WARN_UNUSED;
+int recall_pump(struct exchange *x, struct peer *p, struct err *e) WARN_UNUSED;
+int recall_outcome(struct exchange *x, struct peer *p, unsigned status, const void *reply,
+		   size_t len, struct err *e) WARN_UNUSED;
+int recall_receive(struct exchange *x, struct peer *p, const void *body, size_t len,
+		   struct buf *reply, struct err *e) WARN_UNUSED;
+
 /* ---- slots (poll.c) ---- */
 /** slot_send - hand a body to env->send; on failure the slot backs off */
 void slot_send(struct exchange *x, struct peer *p, size_t slot, enum exchange_kind kind,
@@ -267,6 +277,8 @@ struct stream {
 	/* out */
 	uint64_t peer_epoch, peer_seq;
 	uint8_t peer_chain32[32];
+	bool recall; /* own messages behind this place are still to come back */
+	uint64_t recall_epoch, recall_seq;
 	/* in */
 	uint64_t top;
 	uint8_t stop_a32[32], stop_b32[32];

@@ -64,6 +64,13 @@ static const struct store_migration steps[] = {
 	 "CREATE INDEX exchange_out_ord ON exchange_out (ord)",
 	 "DROP INDEX exchange_out_ord; DROP INDEX exchange_in_ord; DROP INDEX exchange_receipt_id;"
 	 "DROP INDEX exchange_place_id"},
+	{3, "recall after a restore",
+	 "ALTER TABLE exchange_stream_out ADD COLUMN recall BIGINT NOT NULL DEFAULT 0;"
+	 "ALTER TABLE exchange_stream_out ADD COLUMN recall_epoch BIGINT NOT NULL DEFAULT 0;"
+	 "ALTER TABLE exchange_stream_out ADD COLUMN recall_seq BIGINT NOT NULL DEFAULT 0",
+	 "ALTER TABLE exchange_stream_out DROP COLUMN recall_seq;"
+	 "ALTER TABLE exchange_stream_out DROP COLUMN recall_epoch;"
+	 "ALTER TABLE exchange_stream_out DROP COLUMN recall"},
 };
 
 const struct store_schema *exchange_schema(void)

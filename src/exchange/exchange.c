@@ -26,7 +26,7 @@ const char *exchange_class_name(enum exchange_class c)
 const char *exchange_kind_path(enum exchange_kind k)
 {
 	static const char *const paths[] = {"/x/v1/parcels", "/x/v1/receipts", "/x/v1/heads",
-					    "/x/v1/notes"};
+					    "/x/v1/notes", "/x/v1/recall"};
 	return paths[k];
 }
 
@@ -321,6 +321,18 @@ int exchange_register(struct exchange *x, const char *media_type, exchange_handl
 	return 0;
 }
 
+int exchange_on_recall(struct exchange *x, const char *media_type, exchange_handler *fn,
+		       struct err *e)
+{
+	for (size_t i = 0; i < x->handlers_n; i++) {
+		if (strcmp(x->handlers[i].media_type, media_type) != 0)
+			continue;
+		x->handlers[i].recalled = fn;
+		return 0;
+	}
+	return err_set(e, ERR_NOENT, media_type, "%s has no handler", media_type);
+}
+
 int exchange_watch(struct exchange *x, exchange_watcher *fn, void *ctx, struct err *e)
 {
 	if (x->watchers_n == EXCHANGE_WATCHERS_MAX)
@@ -432,6 +444,9 @@ int exchange_receive(struct exchange *x, const char *peer, enum exchange_kind k,
 		break;
 	case EXCHANGE_NOTES:
 		r = notes_receive(x, p, body, len, reply, e);
+		break;
+	case EXCHANGE_RECALL:
+		r = recall_receive(x, p, body, len, reply, e);
 		break;
 	}
 	if (r < 0)

@@ -57,6 +57,7 @@ enum exchange_kind {
 	EXCHANGE_RECEIPTS, /* receipts that were not in a reply: R2 late, R3, R4, non-delivery */
 	EXCHANGE_HEADS,	   /* signed heads, resets of a stream */
 	EXCHANGE_NOTES,	   /* directory notes: what each side has, and what the other lacks */
+	EXCHANGE_RECALL,   /* after a restore: own messages that the peer had stored */
 };
 enum exchange_key { EXCHANGE_KEY_NODE, EXCHANGE_KEY_EVIDENCE };
 
@@ -72,6 +73,7 @@ enum exchange_event_kind {
 	EXCHANGE_EV_NO_KEY,	    /* a peer has no fresh encryption key: nothing can be sent */
 	EXCHANGE_EV_NOTE_REFUSED,   /* a directory note was refused */
 	EXCHANGE_EV_RESET,	    /* a stream began a new epoch */
+	EXCHANGE_EV_RECALL, /* after a restore: what came back from a peer, and what did not */
 };
 struct exchange_event {
 	enum exchange_event_kind kind;
@@ -130,7 +132,7 @@ void exchange_emit(const struct exchange *x, const struct exchange_event *ev);
 
 /* ---- for the shell ---- */
 
-/** exchange_kind_path - "/x/v1/parcels", "/x/v1/receipts", "/x/v1/heads", "/x/v1/notes"; exchange_kind_type - media type */
+/** exchange_kind_path - "/x/v1/parcels", "/x/v1/receipts", "/x/v1/heads", "/x/v1/notes", "/x/v1/recall"; exchange_kind_type - media type */
 const char *exchange_kind_path(enum exchange_kind k);
 const char *exchange_kind_type(enum exchange_kind k);
 
@@ -203,6 +205,7 @@ int exchange_post(struct exchange *x, const struct exchange_post *m, uint8_t ret
 struct exchange_message {
 	uint8_t id16[16];
 	const char *from;
+	const char *to; /* NULL; in a recall, where this message of this node had gone */
 	enum exchange_class class;
 	int64_t sent_s;	  /* sender's clock, signed */
 	int64_t stored_s; /* this node's clock, as signed in R1: the request's clock starts here */
@@ -225,6 +228,12 @@ typedef int exchange_handler(void *ctx, struct exchange *x, const struct exchang
  * Returns: 0; -ERR_EXIST; -ERR_OVERSIZE more than 16 */
 int exchange_register(struct exchange *x, const char *media_type, exchange_handler *fn, void *ctx,
 		      struct err *e) WARN_UNUSED;
+
+/** exchange_on_recall - who takes a part of this node's own messages that came back after a restore; the receipts follow
+ * Notes:   the media type is registered; fn has the ctx of its handler. A failure is told to people, the message's rows stand.
+ * Returns: 0; -ERR_NOENT no handler of that type */
+int exchange_on_recall(struct exchange *x, const char *media_type, exchange_handler *fn,
+		       struct err *e) WARN_UNUSED;
 
 /* ---- receipts and delivery ---- */
 

@@ -116,10 +116,12 @@ int heads_reset(struct exchange *x, struct peer *p, const char *reason, struct e
 			      json_pack("{s:s}", "reason", reason), e);
 }
 
-static int reset_now(struct exchange *x, struct peer *p, const char *why, struct err *e)
+static int reset_now(struct exchange *x, struct peer *p, const char *why, bool lost, struct err *e)
 {
 	STORE_TXN(txn);
 	int r = store_begin(x->s, STORE_WRITE, &txn, e);
+	if (r >= 0 && lost)
+		r = recall_begin(x, p, e);
 	if (r >= 0)
 		r = heads_reset(x, p, "restored", e);
 	if (r >= 0)
@@ -184,7 +186,7 @@ static int send_missing(struct exchange *x, struct peer *p, const struct stream_
 		r = outbox_cleaned(x, p->name, out->epoch, h->missing[i].first, h->missing[i].last,
 				   e);
 	if (r > 0 && answer)
-		return reset_now(x, p, "the peer lacks what expired long ago", e);
+		return reset_now(x, p, "the peer lacks what expired long ago", false, e);
 	if (r > 0) { /* an answer decides, since it is surely of now */
 		p->slot[SLOT_HEADS].due_ms = 0;
 		return 0;
@@ -215,7 +217,11 @@ static int compare_sent(struct exchange *x, struct peer *p, const struct stream_
 	if (at->epoch > out->epoch || at->seq > out->seq) {
 		const char *why =
 			"the peer has received more than is known here, so this node was restored";
-		return answer ? reset_now(x, p, why, e) : 0;
+		if (answer)
+			return reset_now(x, p, why, true, e);
+		p->heard = false; /* an answer decides, since it is surely of now */
+		p->slot[SLOT_HEADS].due_ms = 0;
+		return 0;
 	}
 	int r = at->seq ? sent_place(x, p->name, at, hash32, e) : 0;
 	if (r > 0 && memcmp(hash32, at->chain32, 32) != 0)
@@ -260,7 +266,7 @@ static int conclude(struct exchange *x, struct peer *p, const struct stream_head
 	return reset_now(x, p,
 			 waits ? "the peer has moved on since"
 			       : "the peer shows an earlier epoch, so it was restored",
-			 e);
+			 false, e);
 }
 
 /* What the peer says that it has sent: we may lack some of it. */
@@ -375,6 +381,7 @@ int heads_take(struct exchange *x, struct peer *p, const void *bytes, size_t len
 	if (r < 0)
 		return r;
 	r = stream_out_load(x, p->name, &out, e);
+	p->heard = true; /* unless the comparison says otherwise */
 	if (r >= 0)
 		r = remember(x, p, &h, &out, answer, e);
 	if (r >= 0 && !out.stopped)

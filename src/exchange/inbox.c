@@ -346,6 +346,17 @@ static bool fatal(int code)
 	return code == -ERR_IO || code == -ERR_NOMEM || code == -ERR_BUSY || code == -ERR_CORRUPT;
 }
 
+/* Rule 1: does this node know its own past with the peer? Else an effect might miss what is still to come back. */
+static int check_past(struct exchange *x, const struct peer *p, struct err *e)
+{
+	_cleanup_(stream_done) struct stream out;
+	int r = stream_out_load(x, p->name, &out, e);
+	if (r >= 0 && (!p->heard || out.recall))
+		return err_set(e, ERR_AGAIN, "recall",
+			       "This node does not know yet what it lacks.");
+	return r;
+}
+
 static int take_body(struct exchange *x, struct peer *p, const void *body, size_t len,
 		     struct taken *taken, size_t *n, int *refused, uint8_t refused16[static 16],
 		     struct err *e)
@@ -357,6 +368,8 @@ static int take_body(struct exchange *x, struct peer *p, const void *body, size_
 	if (!parcel)
 		return err_set(e, ERR_NOMEM, NULL, NULL);
 	int r = stream_in_load(x, p->name, &in, e);
+	if (r >= 0)
+		r = check_past(x, p, e);
 	while (r >= 0 && (r = parcel_next(&c, parcel, e)) > 0) {
 		if (*n == EXCHANGE_BATCH_MAX) {
 			*refused = -ERR_OVERSIZE;

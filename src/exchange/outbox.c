@@ -151,7 +151,7 @@ int outbox_pump(struct exchange *x, struct peer *p, enum lane lane, struct err *
 	int r = stream_out_load(x, p->name, &st, e);
 	if (r < 0)
 		return r;
-	if (!p->met || st.stopped || st.reset.len)
+	if (!p->met || st.stopped || st.reset.len || st.recall)
 		return 0; /* heads.c wakes the lane */
 	r = number(x, p->name, lane, &st, e);
 	if (r >= 0)

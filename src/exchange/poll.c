@@ -24,7 +24,8 @@ void slot_done(struct slot *s, int64_t due_ms)
 void slot_failed(struct exchange *x, struct peer *p, size_t slot)
 {
 	struct slot *s = &p->slot[slot];
-	bool fast = slot == LANE_FAST || slot == SLOT_HEADS || slot == SLOT_RECEIPTS;
+	bool fast = slot == LANE_FAST || slot == SLOT_HEADS || slot == SLOT_RECEIPTS ||
+		    slot == SLOT_RECALL;
 	int64_t cap = fast ? EXCHANGE_BACKOFF_FAST_MS : EXCHANGE_BACKOFF_SLOW_MS;
 	s->wait_ms = s->wait_ms ? 2 * s->wait_ms : EXCHANGE_BACKOFF_MS;
 	if (s->wait_ms > cap)
@@ -119,6 +120,8 @@ static int outcome(struct exchange *x, struct peer *p, size_t slot, unsigned sta
 		return heads_outcome(x, p, status, reply, len, e);
 	case SLOT_NOTES:
 		return notes_outcome(x, p, status, reply, len, e);
+	case SLOT_RECALL:
+		return recall_outcome(x, p, status, reply, len, e);
 	default:
 		return outbox_outcome(x, p, (enum lane)slot, status, reply, len, e);
 	}
@@ -152,6 +155,8 @@ static int pump(struct exchange *x, struct peer *p, size_t slot, struct err *e)
 		return heads_pump(x, p, e);
 	case SLOT_NOTES:
 		return notes_pump(x, p, e);
+	case SLOT_RECALL:
+		return recall_pump(x, p, e);
 	default:
 		return outbox_pump(x, p, (enum lane)slot, e);
 	}

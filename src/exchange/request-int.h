@@ -103,6 +103,21 @@ int request_on_event(void *ctx, struct exchange *x, const struct exchange_messag
 int request_on_delivery(void *ctx, struct exchange *x, const struct exchange_delivery *d,
 			struct err *e);
 
+/** request_check_manifest - does a request's part repeat what the manifest and the way of its message say
+ * request_event_known - 0: no event of this id is here; -ERR_CONFLICT */
+int request_check_manifest(const struct requests *q, const struct request_doc *d,
+			   const struct exchange_message *m, struct err *e) WARN_UNUSED;
+int request_event_known(struct requests *q, const char *id, struct err *e) WARN_UNUSED;
+
+/* ---- request-recall.c ---- */
+/** request_on_part_recalled, request_on_event_recalled - an own request or step that a peer gave back (exchange_on_recall)
+ * request_replay - a request of the peer came again: make the own steps again that waited for it */
+int request_on_part_recalled(void *ctx, struct exchange *x, const struct exchange_message *m,
+			     struct err *e);
+int request_on_event_recalled(void *ctx, struct exchange *x, const struct exchange_message *m,
+			      struct err *e);
+int request_replay(struct requests *q, const struct request_row *row, struct err *e) WARN_UNUSED;
+
 /* ---- request-view.c ---- */
 /** request_find - the row of an id, or of the beginning of exactly one id
  * Returns: 0; -ERR_INVAL not an id, or ambiguous; -ERR_NOENT; as store_exec */

@@ -9,13 +9,13 @@ enum { HOUR_S = 3600 };
 /* ---- requests ---- */
 
 /* The part repeats what the sealed manifest says; a difference is an attempt to show one thing and send another. */
-static int check_manifest(const struct requests *q, const struct request_doc *d,
-			  const struct exchange_message *m, struct err *e)
+int request_check_manifest(const struct requests *q, const struct request_doc *d,
+			   const struct exchange_message *m, struct err *e)
 {
 	if (strcmp(d->from, m->from) != 0)
 		return err_set(e, ERR_FORMAT, "from", "is not the node that sent it");
-	if (strcmp(d->to, q->node) != 0)
-		return err_set(e, ERR_FORMAT, "to", "is not this node");
+	if (strcmp(d->to, m->to ? m->to : q->node) != 0)
+		return err_set(e, ERR_FORMAT, "to", "is not the node that it was sent to");
 	if (strcmp(d->handling, m->handling) != 0 || strcmp(d->marking, m->marking) != 0 ||
 	    strcmp(d->grade, m->grade) != 0)
 		return err_set(e, ERR_HANDLING, "handling",
@@ -94,7 +94,7 @@ static int receive(struct requests *q, const struct request_doc *d,
 	if (r < 0)
 		return r;
 	request_ring(q, &row, RING_ARRIVED, CLOCK_ACK, 0, request_type_row(row.type)->text);
-	return 0;
+	return request_replay(q, &row, e);
 }
 
 int request_on_part(void *ctx, struct exchange *x, const struct exchange_message *m, struct err *e)
@@ -103,7 +103,7 @@ int request_on_part(void *ctx, struct exchange *x, const struct exchange_message
 	_cleanup_(request_doc_done) struct request_doc d = {0};
 	int r = request_doc_parse(m->parts[m->part].p, m->parts[m->part].len, NULL, &d, e);
 
-	if (r < 0 || (r = check_manifest(q, &d, m, e)) < 0)
+	if (r < 0 || (r = request_check_manifest(q, &d, m, e)) < 0)
 		return r;
 	return receive(q, &d, m, e);
 }
@@ -124,7 +124,7 @@ static int check_event(const struct requests *q, const struct request_row *row,
 	return 0;
 }
 
-static int event_known(struct requests *q, const char *id, struct err *e)
+int request_event_known(struct requests *q, const char *id, struct err *e)
 {
 	STORE_ROWS(rows);
 	int r = store_first(q->s, "SELECT n FROM request_event WHERE id = ?", VALS(val_text(id)),
@@ -145,8 +145,9 @@ int request_on_event(void *ctx, struct exchange *x, const struct exchange_messag
 	int r = event_doc_parse(part->p, part->len, &ev, e);
 
 	if (r < 0 || (r = row_load(q, ev.request, &row, e)) < 0 ||
-	    (r = check_event(q, &row, &ev, m, e)) < 0 || (r = event_known(q, ev.id, e)) < 0 ||
-	    (r = row_doc(q, row.id, &d, e)) < 0 || (r = event_doc_outcome(&ev, &d, e)) < 0)
+	    (r = check_event(q, &row, &ev, m, e)) < 0 ||
+	    (r = request_event_known(q, ev.id, e)) < 0 || (r = row_doc(q, row.id, &d, e)) < 0 ||
+	    (r = event_doc_outcome(&ev, &d, e)) < 0)
 		return r;
 	return request_apply(q, &row,
 			     &(const struct request_act){

@@ -45,6 +45,13 @@ static const struct store_migration steps[] = {
 		"CREATE INDEX request_by_wait ON request (class, id) WHERE over = 0 AND state IN ('SENT', 'DELIVERED', 'ACKNOWLEDGED')",
 		"DROP INDEX request_by_wait",
 	},
+	{
+		4,
+		"own steps that came back before the request that they are about",
+		"CREATE TABLE request_early (request TEXT NOT NULL, n BIGINT NOT NULL, officer TEXT NOT NULL, body TEXT NOT NULL, "
+		"message BYTEA NOT NULL, PRIMARY KEY (request, n))",
+		"DROP TABLE request_early",
+	},
 };
 
 const struct store_schema *request_schema(void)

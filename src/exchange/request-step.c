@@ -167,6 +167,18 @@ static int effect_send(struct requests *q, struct request_row *row, const struct
 	return r < 0 ? r : start_sent_clocks(q, row, e);
 }
 
+/* Of a copy: what the parcel says, with the machine's receipt still to come. */
+static int effect_recall(struct requests *q, struct request_row *row, const struct request_act *act,
+			 struct err *e)
+{
+	memcpy(row->message16, act->message16, sizeof(row->message16));
+	row->has_message = true;
+	row->sent_s = act->at_s;
+	int r = effect_end_approval(q, row, act, e);
+
+	return r < 0 ? r : start_sent_clocks(q, row, e);
+}
+
 static int effect_deliver(struct requests *q, struct request_row *row,
 			  const struct request_act *act, struct err *e)
 {
@@ -339,6 +351,7 @@ static effect *const effects[EVENT_N] = {
 	[EVENT_REJECT] = effect_end_approval,
 	[EVENT_LAPSE] = effect_end_approval,
 	[EVENT_DISCARD] = effect_end_approval,
+	[EVENT_RECALL] = effect_recall,
 	[EVENT_DELIVER] = effect_deliver,
 	[EVENT_FAIL] = effect_fail,
 	[EVENT_ACK] = effect_ack,

@@ -30,7 +30,8 @@ int stream_out_load(struct exchange *x, const char *peer, struct stream *ret, st
 	STORE_ROWS(rows);
 	int r = store_first(
 		x->s,
-		"SELECT epoch, seq, chain, peer_epoch, peer_seq, peer_chain, stopped, reset"
+		"SELECT epoch, seq, chain, peer_epoch, peer_seq, peer_chain, stopped, reset,"
+		" recall, recall_epoch, recall_seq"
 		" FROM exchange_stream_out WHERE peer = ?",
 		VALS(val_text(peer)), &rows, e);
 	if (r <= 0)
@@ -41,6 +42,9 @@ int stream_out_load(struct exchange *x, const char *peer, struct stream *ret, st
 	ret->peer_epoch = row_u64(&rows, "peer_epoch");
 	ret->peer_seq = row_u64(&rows, "peer_seq");
 	row_copy(&rows, "peer_chain", ret->peer_chain32, 32);
+	ret->recall = row_i64(&rows, "recall") != 0;
+	ret->recall_epoch = row_u64(&rows, "recall_epoch");
+	ret->recall_seq = row_u64(&rows, "recall_seq");
 	ret->stopped = row_i64(&rows, "stopped") != 0;
 	load_reset(&rows, ret);
 	r = row_err(&rows, e);
@@ -51,15 +55,17 @@ int stream_out_save(struct exchange *x, const char *peer, const struct stream *s
 {
 	int64_t n = store_exec(
 		x->s,
-		"INSERT INTO exchange_stream_out (peer, epoch, seq, chain, peer_epoch, peer_seq, peer_chain, stopped, reset)"
-		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (peer) DO UPDATE SET epoch = excluded.epoch,"
+		"INSERT INTO exchange_stream_out (peer, epoch, seq, chain, peer_epoch, peer_seq, peer_chain, stopped, reset,"
+		" recall, recall_epoch, recall_seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (peer) DO UPDATE SET epoch = excluded.epoch,"
 		" seq = excluded.seq, chain = excluded.chain, peer_epoch = excluded.peer_epoch,"
 		" peer_seq = excluded.peer_seq, peer_chain = excluded.peer_chain, stopped = excluded.stopped,"
-		" reset = excluded.reset",
+		" reset = excluded.reset, recall = excluded.recall, recall_epoch = excluded.recall_epoch,"
+		" recall_seq = excluded.recall_seq",
 		VALS(val_text(peer), val_u64(st->epoch), val_u64(st->seq),
 		     val_blob(st->chain32, 32), val_u64(st->peer_epoch), val_u64(st->peer_seq),
 		     val_blob(st->peer_chain32, 32), val_i64(st->stopped),
-		     val_blob(st->reset.p, st->reset.len)),
+		     val_blob(st->reset.p, st->reset.len), val_i64(st->recall),
+		     val_u64(st->recall_epoch), val_u64(st->recall_seq)),
 		e);
 	return n < 0 ? (int)n : 0;
 }

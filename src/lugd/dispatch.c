@@ -131,6 +131,7 @@ static enum exchange_kind kind_of(const struct api_call *c)
 	return c->route->handler == api_peer_parcels	? EXCHANGE_PARCELS
 	       : c->route->handler == api_peer_receipts ? EXCHANGE_RECEIPTS
 	       : c->route->handler == api_peer_heads	? EXCHANGE_HEADS
+	       : c->route->handler == api_peer_recall	? EXCHANGE_RECALL
 							: EXCHANGE_NOTES;
 }
 
@@ -170,6 +171,11 @@ int api_peer_heads(struct api_call *c, struct err *e)
 }
 
 int api_peer_notes(struct api_call *c, struct err *e)
+{
+	return receive(c, e);
+}
+
+int api_peer_recall(struct api_call *c, struct err *e)
 {
 	return receive(c, e);
 }

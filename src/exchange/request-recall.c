@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * After a restore: this node's own requests and steps that came back from the peer (docs/protocol/request.md 4).
+ *
+ * A request is taken up as sent; the receipts behind it move it on. A step is made again as if a person had just made it, but is
+ * not sent. One about a request of the peer that is itself still to come waits in request_early. */
+#include "crypto/crypto.h"
+#include "exchange/request-int.h"
+
+/* ---- requests ---- */
+
+/* A row as before it was sent: not there at all, or as a draft in the copy. */
+static int unsent_row(struct requests *q, const struct request_doc *d,
+		      const struct exchange_message *m, struct request_row *row, struct err *e)
+{
+	const struct exchange_part *part = &m->parts[m->part];
+	uint8_t hash32[SHA256_LEN];
+	int r = row_load(q, d->id, row, NULL);
+
+	sha256(part->p, part->len, hash32);
+	if (r >= 0 && (row->side != SIDE_ORIGIN || memcmp(row->hash32, hash32, 32) != 0))
+		return err_set(e, ERR_CONFLICT, "id",
+			       "request %s is here already with other content", d->id);
+	if (r != -ERR_NOENT)
+		return r;
+	*row = (struct request_row){
+		.side = SIDE_ORIGIN,
+		.type = d->type,
+		.class = d->class,
+		.state = STATE_DRAFT,
+		.created_s = d->created_s,
+	};
+	memcpy(row->hash32, hash32, sizeof(row->hash32));
+	snprintf(row->id, sizeof(row->id), "%s", d->id);
+	snprintf(row->peer, sizeof(row->peer), "%s", m->to);
+	snprintf(row->author, sizeof(row->author), "%s", m->officer);
+	return row_insert(q, row, part->p, part->len, d->case_ref, e);
+}
+
+int request_on_part_recalled(void *ctx, struct exchange *x, const struct exchange_message *m,
+			     struct err *e)
+{
+	struct requests *q = ctx;
+	_cleanup_(request_doc_done) struct request_doc d = {0};
+	struct request_row row;
+	int r = request_doc_parse(m->parts[m->part].p, m->parts[m->part].len, NULL, &d, e);
+
+	if (r < 0 || (r = request_check_manifest(q, &d, m, e)) < 0 ||
+	    (r = unsent_row(q, &d, m, &row, e)) < 0)
+		return r;
+	if (row.state != STATE_DRAFT && row.state != STATE_APPROVAL)
+		return 0;
+	return request_apply(q, &row,
+			     &(const struct request_act){
+				     .event = EVENT_RECALL,
+				     .officer = m->officer,
+				     .at_s = request_claimed(q, m->sent_s),
+				     .message16 = m->id16,
+			     },
+			     e);
+}
+
+/* ---- steps ---- */
+
+struct early {
+	const char *officer, *body;
+	size_t body_len;
+	uint8_t message16[16];
+};
+
+/* Returns: 0 made, or there before; -ERR_NOENT the request is not here */
+static int make_again(struct requests *q, const struct early *s, struct err *e)
+{
+	_cleanup_(event_doc_done) struct event_doc ev = {0};
+	_cleanup_(request_doc_done) struct request_doc d = {0};
+	struct request_row row;
+	int r = event_doc_parse(s->body, s->body_len, &ev, e);
+
+	if (r < 0 || (r = row_load(q, ev.request, &row, e)) < 0)
+		return r;
+	if (request_event_known(q, ev.id, NULL) < 0)
+		return 0;
+	if (strcmp(ev.officer, s->officer) != 0 || request_event_row(ev.event)->side != row.side)
+		return err_set(e, ERR_FORMAT, "event", "is not a step of this node");
+	if ((r = row_doc(q, row.id, &d, e)) < 0 || (r = event_doc_outcome(&ev, &d, e)) < 0)
+		return r;
+	return request_apply(q, &row,
+			     &(const struct request_act){
+				     .event = ev.event,
+				     .officer = ev.officer,
+				     .at_s = request_claimed(q, ev.at_s),
+				     .doc = &ev,
+				     .body = s->body,
+				     .body_len = s->body_len,
+				     .message16 = s->message16,
+			     },
+			     e);
+}
+
+static int keep_early(struct requests *q, const struct early *s, struct err *e)
+{
+	_cleanup_(event_doc_done) struct event_doc ev = {0};
+	int r = event_doc_parse(s->body, s->body_len, &ev, e);
+	int64_t n = r;
+
+	if (r >= 0)
+		n = store_exec(
+			q->s,
+			"INSERT INTO request_early (request, n, officer, body, message) VALUES (?,"
+			" (SELECT COALESCE(MAX(y.n), 0) + 1 FROM request_early y WHERE y.request = ?), ?, ?, ?)",
+			VALS(val_text(ev.request), val_text(ev.request), val_text(s->officer),
+			     val_textn(s->body, s->body_len), val_blob(s->message16, 16)),
+			e);
+	return n < 0 ? (int)n : 0;
+}
+
+int request_on_event_recalled(void *ctx, struct exchange *x, const struct exchange_message *m,
+			      struct err *e)
+{
+	struct requests *q = ctx;
+	const struct exchange_part *part = &m->parts[m->part];
+	struct early s = {m->officer, part->p, part->len, {0}};
+
+	memcpy(s.message16, m->id16, sizeof(s.message16));
+	int r = make_again(q, &s, e);
+	return r == -ERR_NOENT ? keep_early(q, &s, e) : r;
+}
+
+/* ---- the request of the peer that they are about is there ---- */
+
+/* The first that waits: 1 there, 0 none. */
+static int take_early(struct requests *q, const char *id, struct buf *body,
+		      char officer[static EXCHANGE_NAME_MAX + 1], uint8_t message16[static 16],
+		      struct err *e)
+{
+	int64_t n;
+	{
+		STORE_ROWS(rows);
+		size_t len;
+		int r = store_first(
+			q->s,
+			"SELECT n, officer, body, message FROM request_early WHERE request = ? ORDER BY n LIMIT 1",
+			VALS(val_text(id)), &rows, e);
+		if (r <= 0)
+			return r;
+		n = row_i64(&rows, "n");
+		snprintf(officer, EXCHANGE_NAME_MAX + 1, "%s", row_text(&rows, "officer", NULL));
+		const char *p = row_text(&rows, "body", &len);
+		buf_clear(body);
+		buf_put(body, p, len);
+		row_copy(&rows, "message", message16, 16);
+		r = row_err(&rows, e);
+		if (r < 0)
+			return r;
+	}
+	n = store_exec(q->s, "DELETE FROM request_early WHERE request = ? AND n = ?",
+		       VALS(val_text(id), val_i64(n)), e);
+	return n < 0 ? (int)n : buf_err(body) < 0 ? buf_err(body) : 1;
+}
+
+/* In a transaction of its own inside: one that does not fit any more is told, and does not stand against the request. */
+static int replay_one(struct requests *q, const struct request_row *row, const struct early *s,
+		      struct err *e)
+{
+	STORE_TXN(txn);
+	struct exchange_delivery d;
+	struct err why = {0};
+	int r = store_begin(q->s, STORE_WRITE, &txn, e);
+
+	if (r < 0)
+		return r;
+	r = make_again(q, s, &why);
+	if (r == -ERR_IO || r == -ERR_NOSPC || r == -ERR_NOMEM || r == -ERR_BUSY)
+		return err_set(e, r, "recall", "%s", why.message);
+	if (r < 0) {
+		request_ring(q, row, RING_FAILED, CLOCK_ACK, 0, why.message);
+		return 0;
+	}
+	r = exchange_delivery(q->x, s->message16, row->peer, &d, e);
+	if (r > 0)
+		r = request_on_delivery(q, q->x, &d, e);
+	return r < 0 ? r : store_commit(&txn, e);
+}
+
+int request_replay(struct requests *q, const struct request_row *row, struct err *e)
+{
+	_cleanup_(buf_done) struct buf body;
+	char officer[EXCHANGE_NAME_MAX + 1];
+	struct early s = {.officer = officer};
+	int r;
+
+	buf_init(&body, REQUEST_EVENT_MAX);
+	while ((r = take_early(q, row->id, &body, officer, s.message16, e)) > 0) {
+		s.body = (const char *)body.p;
+		s.body_len = body.len;
+		r = replay_one(q, row, &s, e);
+		if (r < 0)
+			return r;
+	}
+	return r;
+}
