@@ -51,6 +51,8 @@ static int head_make(struct exchange *x, const char *peer, struct stream_head *h
 	memcpy(h->received.chain32, in.chain32, 32);
 	h->sent = (struct stream_at){.epoch = out.epoch, .seq = out.seq};
 	memcpy(h->sent.chain32, out.chain32, 32);
+	h->shown_epoch = out.peer_epoch;
+	h->shown_seq = out.peer_seq;
 	h->stopped = in.stopped;
 	memcpy(h->stop_a32, in.stop_a32, 32);
 	memcpy(h->stop_b32, in.stop_b32, 32);
@@ -275,6 +277,10 @@ static int compare_received(struct exchange *x, struct peer *p, const struct str
 {
 	_cleanup_(stream_done) struct stream in;
 	int r = stream_in_load(x, p->name, &in, e);
+	if (r >= 0 &&
+	    (h->shown_epoch > in.epoch || (h->shown_epoch == in.epoch && h->shown_seq > in.seq)))
+		p->heard =
+			false; /* this receiver was restored; the peer's reset is still to come */
 	if (r < 0 || h->sent.epoch != in.epoch || h->sent.seq <= in.top)
 		return r;
 	in.top = h->sent.seq;
@@ -371,6 +377,13 @@ static int head_open(struct exchange *x, struct peer *p, const void *bytes, size
 	return 0;
 }
 
+/* It once showed more of the stream: the receiver was restored. */
+static bool went_back(const struct stream_head *h, const struct stream *out)
+{
+	return h->received.epoch == out->epoch && out->peer_epoch == out->epoch &&
+	       h->received.seq < out->peer_seq;
+}
+
 int heads_take(struct exchange *x, struct peer *p, const void *bytes, size_t len, bool answer,
 	       struct err *e)
 {
@@ -381,12 +394,16 @@ int heads_take(struct exchange *x, struct peer *p, const void *bytes, size_t len
 	if (r < 0)
 		return r;
 	r = stream_out_load(x, p->name, &out, e);
+	bool back = r >= 0 && answer && !out.stopped && went_back(&h, &out);
 	p->heard = true; /* unless the comparison says otherwise */
 	if (r >= 0)
 		r = remember(x, p, &h, &out, answer, e);
 	if (r >= 0 && !out.stopped)
 		r = compare_sent(x, p, &h, &out, bytes, len, answer, e);
-	if (r >= 0 && answer && !out.stopped)
+	if (r >= 0 && back)
+		r = reset_now(x, p, "the peer shows less than before, so it was restored", false,
+			      e);
+	else if (r >= 0 && answer && !out.stopped)
 		r = conclude(x, p, &h, &out, e);
 	if (r >= 0)
 		r = compare_received(x, p, &h, e);

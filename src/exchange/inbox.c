@@ -351,7 +351,7 @@ static int check_past(struct exchange *x, const struct peer *p, struct err *e)
 {
 	_cleanup_(stream_done) struct stream out;
 	int r = stream_out_load(x, p->name, &out, e);
-	if (r >= 0 && (!p->heard || out.recall))
+	if (r >= 0 && (!p->heard || out.recall) && !FAULT(UNAWARE))
 		return err_set(e, ERR_AGAIN, "recall",
 			       "This node does not know yet what it lacks.");
 	return r;

@@ -269,7 +269,8 @@ static int take_refusal(struct exchange *x, struct peer *p, enum lane lane, cons
 	int code = *ret_code = exchange_code(f.code);
 	if (code == -ERR_KEY_UNKNOWN || code == -ERR_KEY_EXPIRED || code == -ERR_MEMBER_UNKNOWN)
 		p->slot[SLOT_NOTES].due_ms = 0; /* the peer lacks a note of ours */
-	if (code == -ERR_GAP || code == -ERR_STALE || code == -ERR_STREAM_STOPPED)
+	if (code == -ERR_GAP || code == -ERR_STALE || code == -ERR_STREAM_STOPPED ||
+	    code == -ERR_AGAIN)
 		p->slot[SLOT_HEADS].due_ms = 0;
 	if (exchange_temporary(code))
 		return 0;

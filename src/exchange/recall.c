@@ -6,6 +6,7 @@
  * that a crash goes on where it was. What came back proves itself by this node's own signatures. */
 #include "crypto/crypto.h"
 #include "exchange/exchange-int.h"
+#include "exchange/fault.h"
 #include "wire/parcel.h"
 #include <string.h>
 
@@ -273,15 +274,17 @@ static int put_rows(struct taking *t, struct err *e)
 	const struct parcel_outer *o = &t->outer;
 	struct exchange *x = t->x;
 	uint8_t text32[32];
+	int64_t ord, n = exchange_next_ord(x, &ord, e);
 	note_text_hash(&t->note, text32);
-	int64_t n = store_exec(
-		x->s,
-		"INSERT INTO exchange_sealed (id, class, posted_s, expires_s, size, hash, manifest, file)"
-		" VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-		VALS(val_blob(o->id16, 16), val_i64(o->class), val_i64(o->time_s),
-		     val_i64(o->expires_s), val_u64(o->size), val_blob(o->sha256, 32),
-		     val_blob(NULL, 0), val_blob(NULL, 0)),
-		e);
+	if (n >= 0)
+		n = store_exec(
+			x->s,
+			"INSERT INTO exchange_sealed (id, class, posted_s, expires_s, size, hash, manifest, file)"
+			" VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+			VALS(val_blob(o->id16, 16), val_i64(o->class), val_i64(o->time_s),
+			     val_i64(o->expires_s), val_u64(o->size), val_blob(o->sha256, 32),
+			     val_blob(NULL, 0), val_blob(NULL, 0)),
+			e);
 	if (n >= 0)
 		n = store_exec(
 			x->s,
@@ -290,7 +293,7 @@ static int put_rows(struct taking *t, struct err *e)
 			" tried_s, last_error) VALUES (?, ?, ?, ?, ?, ?, ?, 1, '', ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 1, 1, ?, 0)"
 			" ON CONFLICT (peer, id) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq,"
 			" note = excluded.note, text_hash = excluded.text_hash, settled = 1",
-			VALS(val_text(t->p->name), val_blob(o->id16, 16), val_i64(x->next_ord++),
+			VALS(val_text(t->p->name), val_blob(o->id16, 16), val_i64(ord),
 			     val_i64(exchange_lane((enum exchange_class)o->class)),
 			     val_i64(o->class), val_u64(o->size), val_i64(EXCHANGE_STORED),
 			     val_i64(o->time_s), val_i64(o->expires_s), val_u64(o->epoch),
@@ -422,6 +425,12 @@ static int take(struct taking *t, struct err *e)
 				      NULL, e);
 }
 
+/* Failures that are not the item's fault. A revoked key of this node's own stays revoked. */
+static bool later(int code)
+{
+	return exchange_temporary(code) && code != -ERR_KEY_REVOKED;
+}
+
 /* An item and the cursor behind it: one transaction. What does not hold is told and passed over. */
 static int take_item(struct taking *t, struct stream *out, struct err *e)
 {
@@ -436,7 +445,7 @@ static int take_item(struct taking *t, struct stream *out, struct err *e)
 		STORE_TXN(inner);
 		r = store_begin(x->s, STORE_WRITE, &inner, e);
 		int code = r < 0 ? r : take(t, &why);
-		if (code < 0 && exchange_temporary(code) && code != -ERR_KEY_REVOKED)
+		if (code < 0 && later(code))
 			return err_set(e, code, "recall", "%s", why.message);
 		if (code >= 0)
 			r = store_commit(&inner, e);
@@ -497,7 +506,7 @@ int recall_begin(struct exchange *x, struct peer *p, struct err *e)
 {
 	_cleanup_(stream_done) struct stream out;
 	int r = stream_out_load(x, p->name, &out, e);
-	if (r < 0 || out.recall)
+	if (r < 0 || out.recall || FAULT(NO_RECALL))
 		return r;
 	out.recall = true;
 	out.recall_epoch = out.epoch;
@@ -554,7 +563,12 @@ int recall_outcome(struct exchange *x, struct peer *p, unsigned status, const vo
 	int r = status == 200 ? stream_out_load(x, p->name, &out, e) : -ERR_OFFLINE;
 	if (r >= 0 && out.recall)
 		r = take_reply(x, p, &out, reply, len, &n, &why);
-	if (r >= 0 && out.recall && n == 0)
+	bool broken = r < 0 && status == 200 && !later(r);
+	if (broken)
+		exchange_tell(x, EXCHANGE_EV_RECALL, true, p->name, NULL, r,
+			      "What %s gives back after the restore cannot be read: %s", p->name,
+			      why.message);
+	if (broken || (r >= 0 && out.recall && n == 0))
 		r = finish(x, p, &out, &why);
 	if (r == -ERR_KEY_UNKNOWN)
 		p->slot[SLOT_NOTES].due_ms = 0; /* an own note that is newer than the copy */

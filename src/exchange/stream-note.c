@@ -43,11 +43,11 @@ static void get_at(struct note_reader *r, const char *key, struct stream_at *at)
 		note_reader_fail(r, -ERR_RANGE, key);
 }
 
-static void put_range(struct note_writer *w, uint64_t first, uint64_t last)
+static void put_range(struct note_writer *w, const char *key, uint64_t first, uint64_t last)
 {
 	char a[24], b[24];
 	const char *words[] = {dec(first, a), dec(last, b)};
-	note_put_words(w, "missing", words, ARRAY_LEN(words));
+	note_put_words(w, key, words, ARRAY_LEN(words));
 }
 
 static void put_stop(struct note_writer *w, const struct stream_head *h)
@@ -67,11 +67,22 @@ int stream_head_encode(const struct stream_head *h, struct buf *out)
 	note_put_time(&w, "time", h->time_ms);
 	put_at(&w, "received", &h->received);
 	put_at(&w, "sent", &h->sent);
+	put_range(&w, "shown", h->shown_epoch, h->shown_seq);
 	for (size_t i = 0; i < h->missing_n; i++)
-		put_range(&w, h->missing[i].first, h->missing[i].last);
+		put_range(&w, "missing", h->missing[i].first, h->missing[i].last);
 	if (h->stopped)
 		put_stop(&w, h);
 	return note_writer_end(&w);
+}
+
+static void get_shown(struct note_reader *r, struct stream_head *h)
+{
+	struct note_word w[2];
+	note_get_words(r, "shown", w, ARRAY_LEN(w));
+	h->shown_epoch = note_word_u64(r, w[0], INT64_MAX);
+	h->shown_seq = note_word_u64(r, w[1], INT64_MAX);
+	if (!r->error && h->shown_epoch == 0)
+		note_reader_fail(r, -ERR_RANGE, "shown");
 }
 
 static void get_missing(struct note_reader *r, struct stream_head *h)
@@ -102,6 +113,7 @@ int stream_head_decode(const char *text, size_t len, struct stream_head *ret, st
 	h.time_ms = note_get_time(&r, "time");
 	get_at(&r, "received", &h.received);
 	get_at(&r, "sent", &h.sent);
+	get_shown(&r, &h);
 	get_missing(&r, &h);
 	if (note_next_is(&r, "stopped")) {
 		struct note_word w[2];

@@ -375,6 +375,17 @@ void disk_copy(struct disk *d, const struct disk *from)
 	}
 }
 
+void disk_put_back(struct disk *d, const struct disk *from)
+{
+	for (size_t i = 0; i < FILES_MAX; i++) {
+		forget_undo(&d->files[i]);
+		d->files[i].exists = false;
+	}
+	d->dead = false;
+	d->crash_after = d->fail_after = 0;
+	disk_copy(d, from);
+}
+
 void disk_crash_after(struct disk *d, uint64_t n)
 {
 	d->crash_after = n;

@@ -14,8 +14,10 @@ struct disk;
 struct disk *disk_new(const char *name, struct prng *rng);
 struct disk *disk_free(struct disk *d);
 
-/** disk_copy - make an empty disk hold what another one holds; no file of either may be open */
+/** disk_copy - make an empty disk hold what another one holds now
+ * disk_put_back - the same for one that is not empty: what it held is gone; no file of it may be open */
 void disk_copy(struct disk *d, const struct disk *from);
+void disk_put_back(struct disk *d, const struct disk *from);
 
 /** disk_crash_after - die at the n-th sync from now (1: the next): every call fails from then on; 0: never
  * disk_fail_after - the n-th write or sync from now (1: the next) fails once with an input/output error, and nothing of it is done

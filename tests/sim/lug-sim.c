@@ -210,7 +210,7 @@ static void deliver(struct sim *s, struct sim_event *ev)
 	if (to->x) {
 		r = exchange_receive(to->x, names[ev->a], ev->kind, ev->body.p, ev->body.len,
 				     &reply, NULL);
-		if (r == 0)
+		if (r == 0 && ev->kind == EXCHANGE_PARCELS)
 			check_reply(s, ev->b, ev->a, reply.p, reply.len);
 	}
 	trace(s, r == 0 ? "taken" : "refused", ev->a, ev->b, reply.p, reply.len);
@@ -415,6 +415,11 @@ static void setup(struct sim *s, uint64_t seed)
 	scatter(s, SIM_POST, 12 * scale);
 	scatter(s, SIM_FAULT, 12 * scale);
 	scatter(s, SIM_LEAP, seed % 2 == 0);
+	if (seed % 4 == 1) {
+		int64_t copy_ms = 10000 + (int64_t)(seed * 104729 % (SIM_CHAOS_MS / 2));
+		add(s, SIM_COPY, copy_ms)->a = seed / 4 % SIM_NODES;
+		add(s, SIM_PUT_BACK, copy_ms + 5000 + (int64_t)(seed * 7919 % (SIM_CHAOS_MS / 3)));
+	}
 	if (seed % 3 == 0)
 		add(s, SIM_STEAL, (int64_t)(seed * 7919 % SIM_CHAOS_MS))->a = seed / 3 % SIM_NODES;
 }
@@ -426,6 +431,7 @@ static void teardown(struct sim *s)
 	nodes_done(&s->net);
 	for (size_t i = 0; i < SIM_NODES; i++)
 		disk_free(s->disks[i]);
+	disk_free(s->past.copy);
 	for (size_t i = 0; i < s->events_n; i++)
 		buf_done(&s->events[i].body);
 	free(s->events);
@@ -467,6 +473,17 @@ static void forge(struct sim *s, size_t to)
 		after(s, to);
 	if (!done && to != s->thief.victim)
 		add(s, SIM_FORGE, 5000)->b = to;
+}
+
+/* A node that is down has its restart before it already. */
+static void put_back(struct sim *s)
+{
+	bool up = s->net.node[s->past.node].x != NULL;
+	trace(s, "put back", s->past.node, 0, NULL, 0);
+	close_node(s, s->past.node);
+	past_put_back(s);
+	if (up)
+		add(s, SIM_RESTART, 1000)->a = s->past.node;
 }
 
 static void handle(struct sim *s, struct sim_event *ev)
@@ -519,6 +536,13 @@ static void handle(struct sim *s, struct sim_event *ev)
 		break;
 	case SIM_FORGE:
 		forge(s, ev->b);
+		break;
+	case SIM_COPY:
+		trace(s, "copy", ev->a, 0, NULL, 0);
+		past_copy(s, ev->a);
+		break;
+	case SIM_PUT_BACK:
+		put_back(s);
 		break;
 	}
 }

@@ -39,6 +39,8 @@ enum sim_event_type {
 	SIM_STEAL,   /* a: whose node key is stolen, and revoked by its owner */
 	SIM_PUBLISH, /* the owner installs the revocation, again until it holds */
 	SIM_FORGE,   /* b: whom the thief tries */
+	SIM_COPY,    /* a: whose store is copied */
+	SIM_PUT_BACK /* a: whose copy is put back */
 };
 struct sim_event {
 	int64_t at_ms;
@@ -76,6 +78,7 @@ struct sim_request {
 };
 struct sim_promise { /* an R1 that left a node */
 	size_t node, peer;
+	bool lapsed; /* given after a copy that was put back: must hold again at the end */
 	uint8_t id16[16];
 };
 struct sim {
@@ -108,6 +111,13 @@ struct sim {
 	uint64_t moves[SIM_MOVES_MAX];
 	struct sha256 trace;
 	struct sim_thief thief;
+	struct { /* the node that is set back to an old copy, if any */
+		bool done;
+		struct disk *copy;
+		size_t node;
+		size_t messages_n, promises_n; /* at the copy */
+		size_t messages_end;	       /* when it was put back */
+	} past;
 	char why[SIM_WHY_MAX]; /* empty: nothing wrong so far */
 	size_t polls;	       /* at one and the same time */
 };
@@ -125,6 +135,13 @@ void desk_work(struct sim *s, size_t node);
 bool desk_settled(struct sim *s);
 void desk_blame(struct sim *s);
 void desk_check(struct sim *s);
+
+/* ---- past.c ---- */
+/** past_copy - keep a copy of a node's store; past_put_back - set it back to that; the node is closed
+ * past_lost - may this message of the node that was set back be gone, since nobody had stored it? */
+void past_copy(struct sim *s, size_t i);
+void past_put_back(struct sim *s);
+bool past_lost(const struct sim *s, const struct sim_message *m);
 
 /* ---- thief.c ---- */
 /** thief_steal - a node's key is stolen; its owner has a new key and a note that revokes the old one

@@ -94,8 +94,11 @@ static void forge_parcel(struct nodes *w, const struct thief *t, int64_t time_s,
 static void forge_head(const struct thief *t, int64_t time_s, struct buf *frames)
 {
 	struct buf note;
-	struct stream_head h = {
-		.time_ms = time_s * 1000, .received.epoch = 1, .sent.epoch = 1, .sent.seq = 900};
+	struct stream_head h = {.time_ms = time_s * 1000,
+				.received.epoch = 1,
+				.sent.epoch = 1,
+				.sent.seq = 900,
+				.shown_epoch = 1};
 	snprintf(h.from, sizeof(h.from), "it");
 	snprintf(h.to, sizeof(h.to), "fr");
 	memset(h.sent.chain32, 7, 32);
