@@ -49,6 +49,7 @@ static int head_make(struct exchange *x, const char *peer, struct stream_head *h
 	h->time_ms = x->env->wall_ms(x->env->ctx);
 	h->received = (struct stream_at){.epoch = in.epoch, .seq = in.seq};
 	memcpy(h->received.chain32, in.chain32, 32);
+	h->top = in.top > in.seq ? in.top : in.seq;
 	h->sent = (struct stream_at){.epoch = out.epoch, .seq = out.seq};
 	memcpy(h->sent.chain32, out.chain32, 32);
 	h->shown_epoch = out.peer_epoch;
@@ -216,7 +217,7 @@ static int compare_sent(struct exchange *x, struct peer *p, const struct stream_
 				"the peer has two texts of ours for one place", e);
 	if (at->epoch < out->epoch)
 		return 0; /* an open reset, or a peer that was restored: see conclude() */
-	if (at->epoch > out->epoch || at->seq > out->seq) {
+	if (at->epoch > out->epoch || h->top > out->seq) {
 		const char *why =
 			"the peer has received more than is known here, so this node was restored";
 		if (answer)

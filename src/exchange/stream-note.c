@@ -66,6 +66,7 @@ int stream_head_encode(const struct stream_head *h, struct buf *out)
 	put_between(&w, h->from, h->to);
 	note_put_time(&w, "time", h->time_ms);
 	put_at(&w, "received", &h->received);
+	note_put_u64(&w, "top", h->top);
 	put_at(&w, "sent", &h->sent);
 	put_range(&w, "shown", h->shown_epoch, h->shown_seq);
 	for (size_t i = 0; i < h->missing_n; i++)
@@ -112,6 +113,9 @@ int stream_head_decode(const char *text, size_t len, struct stream_head *ret, st
 	get_between(&r, h.from, h.to);
 	h.time_ms = note_get_time(&r, "time");
 	get_at(&r, "received", &h.received);
+	h.top = note_get_u64(&r, "top", INT64_MAX);
+	if (!r.error && h.top < h.received.seq)
+		note_reader_fail(&r, -ERR_RANGE, "top");
 	get_at(&r, "sent", &h.sent);
 	get_shown(&r, &h);
 	get_missing(&r, &h);

@@ -24,6 +24,8 @@ struct stream_head {
 	char from[STREAM_NAME_MAX + 1], to[STREAM_NAME_MAX + 1];
 	int64_t time_ms;
 	struct stream_at received, sent;
+	uint64_t
+		top; /* of the received epoch: highest place held or said to be sent; received.seq at least */
 	uint64_t shown_epoch, shown_seq; /* what the other side showed last of `sent` */
 	struct {
 		uint64_t first, last;

@@ -228,14 +228,17 @@ void desk_work(struct sim *s, size_t node)
 
 /* ---- the end ---- */
 
-/* Drafted after the copy that its node was set back to, and seen by nobody else. */
+/* It may be gone where a node was set back: drafted after the copy and seen by nobody else; signed with a key that was stolen
+ * since, so that it does not come back; or too old to come again. */
 static bool forgotten(struct sim *s, const struct sim_request *q)
 {
-	if (!s->past.done || q->from != s->past.node)
+	if (!s->past.done || (q->from != s->past.node && q->to != s->past.node))
 		return false;
 	_cleanup_(json_decrefp) json_t *here = show(s, q->from, q->id, false);
 	_cleanup_(json_decrefp) json_t *there = show(s, q->to, q->id, false);
-	return !here && !there;
+	if (q->to == s->past.node)
+		return !there && s->leapt_ms;
+	return !here && (!there || (s->thief.active && s->thief.victim == q->from));
 }
 
 static bool settled_at(struct sim *s, const struct sim_request *q, size_t node)
@@ -255,6 +258,17 @@ bool desk_settled(struct sim *s)
 		     !settled_at(s, &s->requests[i], s->requests[i].to)))
 			return false;
 	return true;
+}
+
+/* A person of the node that was set back made a step before it knew what it had lost: both sides are told. */
+static bool told(const struct sim *s, const json_t *j)
+{
+	size_t i;
+	json_t *flag;
+	json_array_foreach (json_object_get(j, "flags"), i, flag)
+		if (s->past.done && strcmp(json_string_value(flag), "STEP-REFUSED") == 0)
+			return true;
+	return false;
 }
 
 static void differs(struct sim *s, const struct sim_request *q, const json_t *here,
@@ -318,6 +332,8 @@ void desk_check(struct sim *s)
 			      (s->leapt_ms || q->hasty || !json_object_get(here, "sent_at")) &&
 			      strcmp(state, "WITHDRAWN") == 0;
 		if (!there && unsent)
+			continue;
+		if (told(s, here) || told(s, there))
 			continue;
 		if (!there || strcmp(state, text_at(there, "state")) != 0)
 			differs(s, q, here, there);

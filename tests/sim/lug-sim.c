@@ -475,15 +475,24 @@ static void forge(struct sim *s, size_t to)
 		add(s, SIM_FORGE, 5000)->b = to;
 }
 
-/* A node that is down has its restart before it already. */
+/* A node that is down has its restart before it already. Nothing of its former life is under way any more: putting a copy back
+ * takes longer than a POST can (docs/protocol/streams.md 6.1). */
 static void put_back(struct sim *s)
 {
 	bool up = s->net.node[s->past.node].x != NULL;
 	trace(s, "put back", s->past.node, 0, NULL, 0);
+	for (size_t i = s->events_n; i-- > 0;) {
+		if (s->events[i].type != SIM_DELIVER || s->events[i].a != s->past.node)
+			continue;
+		buf_done(&s->events[i].body);
+		s->events[i] = s->events[--s->events_n];
+	}
 	close_node(s, s->past.node);
 	past_put_back(s);
 	if (up)
 		add(s, SIM_RESTART, 1000)->a = s->past.node;
+	if (s->thief.active && s->thief.victim == s->past.node)
+		add(s, SIM_PUBLISH, 2000); /* its owner has the signed note still */
 }
 
 static void handle(struct sim *s, struct sim_event *ev)
