@@ -283,6 +283,8 @@ static int store_parcel(struct exchange *x, struct peer *p, const struct parcel 
 		r = put_place(x, p, c, text32, e);
 	if (r >= 0 && known == KNOWN_NOT)
 		r = put_row(x, p, c, e);
+	if (in->top < c->outer.seq)
+		in->top = c->outer.seq;
 	if (r >= 0)
 		r = advance(x, p, in, e);
 	if (r < 0 || known != KNOWN_NOT)

@@ -8,7 +8,7 @@
 
 /* ---- requests ---- */
 
-/* A row as before it was sent: not there at all, or as a draft in the copy. */
+/* A row as before it was sent: not there at all, or as a draft in the copy, which people may have thrown away since. */
 static int unsent_row(struct requests *q, const struct request_doc *d,
 		      const struct exchange_message *m, struct request_row *row, struct err *e)
 {
@@ -36,6 +36,15 @@ static int unsent_row(struct requests *q, const struct request_doc *d,
 	return row_insert(q, row, part->p, part->len, d->case_ref, e);
 }
 
+static int sent_before(struct requests *q, struct request_row *row,
+		       const struct exchange_message *m, struct err *e)
+{
+	if (memcmp(row->message16, m->id16, sizeof(row->message16)) == 0)
+		return 0;
+	memcpy(row->message16, m->id16, sizeof(row->message16));
+	return row_update(q, row, e);
+}
+
 int request_on_part_recalled(void *ctx, struct exchange *x, const struct exchange_message *m,
 			     struct err *e)
 {
@@ -47,8 +56,11 @@ int request_on_part_recalled(void *ctx, struct exchange *x, const struct exchang
 	if (r < 0 || (r = request_check_manifest(q, &d, m, e)) < 0 ||
 	    (r = unsent_row(q, &d, m, &row, e)) < 0)
 		return r;
-	if (row.state != STATE_DRAFT && row.state != STATE_APPROVAL)
-		return 0;
+	if (row.has_message) /* or sent once more since: what the peer holds counts, the other one is its duplicate */
+		return sent_before(q, &row, m, e);
+	if (row.state ==
+	    STATE_WITHDRAWN) /* a draft thrown away after the restore, which had been sent before it */
+		row.state = STATE_DRAFT;
 	return request_apply(q, &row,
 			     &(const struct request_act){
 				     .event = EVENT_RECALL,

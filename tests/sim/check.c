@@ -226,7 +226,8 @@ static void check_outcome(struct sim *s, const struct sim_message *m, size_t to)
 	}
 	const struct exchange_delivery d = delivery_at(s, m, to);
 	const enum exchange_state state = d.state;
-	if (past_lost(s, m) && !stored_at(s, m, to))
+	bool stolen = s->thief.active && s->thief.victim == m->from;
+	if (past_lost(s, m) && (stolen || !stored_at(s, m, to)))
 		return;
 	if (m->forged) {
 		if (effects != 0 || (state != EXCHANGE_REFUSED && !may_fail(s, &d)))

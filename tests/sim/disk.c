@@ -372,6 +372,13 @@ void disk_copy(struct disk *d, const struct disk *from)
 		if (b->len)
 			memcpy(mine->p, b->p, b->len);
 		mine->len = b->len;
+		for (size_t k = b->undo_n; k-- > 0;) {
+			const struct undo *u = &b->undo[k];
+			if (u->off < u->size)
+				memcpy(mine->p + u->off, u->old,
+				       u->off + u->len <= u->size ? u->len : u->size - u->off);
+			mine->len = u->size;
+		}
 	}
 }
 

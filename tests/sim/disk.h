@@ -14,7 +14,7 @@ struct disk;
 struct disk *disk_new(const char *name, struct prng *rng);
 struct disk *disk_free(struct disk *d);
 
-/** disk_copy - make an empty disk hold what another one holds now
+/** disk_copy - make an empty disk hold what another one holds now for sure: what was synced
  * disk_put_back - the same for one that is not empty: what it held is gone; no file of it may be open */
 void disk_copy(struct disk *d, const struct disk *from);
 void disk_put_back(struct disk *d, const struct disk *from);

@@ -296,7 +296,7 @@ static void fault(struct sim *s)
 		disk_crash_after(s->disks[a], 1 + prng_below(&s->rng, 12));
 		break;
 	case 5:
-		node->skew_ms = (int64_t)prng_below(&s->rng, 360000) - 180000;
+		node->skew_ms = (int64_t)prng_below(&s->rng, 300000) - 150000;
 		break;
 	case 6:
 		node->keyd_away = true;
