@@ -253,21 +253,14 @@ int heads_take(struct exchange *x, struct peer *p, const void *note, size_t len,
 /** heads_reset - begin a new epoch after the head that the peer showed last, in the open transaction */
 int heads_reset(struct exchange *x, struct peer *p, const char *reason, struct err *e) WARN_UNUSED;
 
-/* ---- recall.c ---- */
-/** recall_begin - this node was restored: all behind its last number is to come back, in the open transaction */
-int recall_begin(struct exchange *x, struct peer *p, struct err *e) WARN_UNUSED;
-int recall_pump(struct exchange *x, struct peer *p, struct err *e) WARN_UNUSED;
-int recall_outcome(struct exchange *x, struct peer *p, unsigned status, const void *reply,
-		   size_t len, struct err *e) WARN_UNUSED;
-int recall_receive(struct exchange *x, struct peer *p, const void *body, size_t len,
-		   struct buf *reply, struct err *e) WARN_UNUSED;
-
 /* ---- slots (poll.c) ---- */
 /** slot_send - hand a body to env->send; on failure the slot backs off */
 void slot_send(struct exchange *x, struct peer *p, size_t slot, enum exchange_kind kind,
 	       const struct buf *body);
 void slot_failed(struct exchange *x, struct peer *p, size_t slot);
 void slot_done(struct slot *s, int64_t due_ms);
+/** lanes_wake - those that waited for a head, or for the end of a reset or recall */
+void lanes_wake(struct peer *p);
 
 /* ---- rows of the streams (stream.c) ---- */
 struct stream {

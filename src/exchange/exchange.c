@@ -6,6 +6,7 @@
  * stream in agreement; poll.c decides what is due. Each step is a transaction; nothing is answered before its commit. */
 #include "crypto/crypto.h"
 #include "exchange/exchange-int.h"
+#include "exchange/recall.h"
 #include <stdarg.h>
 #include <string.h>
 

@@ -5,6 +5,7 @@
  * The sender decides about its own stream: a receiver never asks for a reset, it shows what it has. */
 #include "exchange/exchange-int.h"
 #include "exchange/fault.h"
+#include "exchange/recall.h"
 #include <string.h>
 
 /* ---- our head ---- */
@@ -385,6 +386,22 @@ static bool went_back(const struct stream_head *h, const struct stream *out)
 	       h->received.seq < out->peer_seq;
 }
 
+/* What the head says about our stream, and what follows from it. */
+static int judge_sent(struct exchange *x, struct peer *p, const struct stream_head *h,
+		      struct stream *out, const void *note, size_t len, bool answer, struct err *e)
+{
+	bool back = answer && went_back(h, out);
+	int r = remember(x, p, h, out, answer, e);
+	if (r < 0 || out->stopped)
+		return r;
+	r = compare_sent(x, p, h, out, note, len, answer, e);
+	if (r < 0 || !answer || out->stopped)
+		return r;
+	return back ? reset_now(x, p, "the peer shows less than before, so it was restored", false,
+				e)
+		    : conclude(x, p, h, out, e);
+}
+
 int heads_take(struct exchange *x, struct peer *p, const void *bytes, size_t len, bool answer,
 	       struct err *e)
 {
@@ -394,26 +411,15 @@ int heads_take(struct exchange *x, struct peer *p, const void *bytes, size_t len
 	int r = head_open(x, p, bytes, len, &h, e);
 	if (r < 0)
 		return r;
+	p->heard = true; /* unless a comparison says otherwise */
 	r = stream_out_load(x, p->name, &out, e);
-	bool back = r >= 0 && answer && !out.stopped && went_back(&h, &out);
-	p->heard = true; /* unless the comparison says otherwise */
 	if (r >= 0)
-		r = remember(x, p, &h, &out, answer, e);
-	if (r >= 0 && !out.stopped)
-		r = compare_sent(x, p, &h, &out, bytes, len, answer, e);
-	if (r >= 0 && back)
-		r = reset_now(x, p, "the peer shows less than before, so it was restored", false,
-			      e);
-	else if (r >= 0 && answer && !out.stopped)
-		r = conclude(x, p, &h, &out, e);
+		r = judge_sent(x, p, &h, &out, bytes, len, answer, e);
 	if (r >= 0)
 		r = compare_received(x, p, &h, e);
 	if (r >= 0 && answer) {
 		p->met = true;
-		for (size_t l = 0; l < LANES;
-		     l++) /* those that waited for the head, or for the end of a reset */
-			if (p->slot[l].due_ms == EXCHANGE_NEVER)
-				p->slot[l].due_ms = 0;
+		lanes_wake(p);
 	}
 	return r;
 }

@@ -5,6 +5,7 @@
  * after a failure (1 s doubled, times a random factor, at most 30 s or 5 min), never when there is nothing to do. */
 #include "exchange/exchange-int.h"
 #include "exchange/fault.h"
+#include "exchange/recall.h"
 #include <string.h>
 
 static int64_t random_below(struct exchange *x, int64_t n)
@@ -33,6 +34,13 @@ void slot_failed(struct exchange *x, struct peer *p, size_t slot)
 	s->send_id = 0;
 	s->due_ms = FAULT(NO_RETRY) ? EXCHANGE_NEVER
 				    : exchange_mono(x) + 1 + random_below(x, s->wait_ms);
+}
+
+void lanes_wake(struct peer *p)
+{
+	for (size_t l = 0; l < LANES; l++)
+		if (p->slot[l].due_ms == EXCHANGE_NEVER)
+			p->slot[l].due_ms = 0;
 }
 
 void slot_send(struct exchange *x, struct peer *p, size_t slot, enum exchange_kind kind,

@@ -4,6 +4,7 @@
  *
  * The cursor (recall_epoch, recall_seq) of the stream's row says how far it is; each item and its cursor are one transaction, so
  * that a crash goes on where it was. What came back proves itself by this node's own signatures. */
+#include "exchange/recall.h"
 #include "crypto/crypto.h"
 #include "exchange/exchange-int.h"
 #include "exchange/fault.h"
@@ -547,36 +548,39 @@ static int finish(struct exchange *x, struct peer *p, struct stream *out, struct
 	exchange_tell(x, EXCHANGE_EV_RECALL, false, p->name, NULL, 0,
 		      "%s has given back what it held of this node's newer messages.", p->name);
 	p->slot[SLOT_HEADS].due_ms = 0;
-	for (size_t l = 0; l < LANES; l++)
-		if (p->slot[l].due_ms == EXCHANGE_NEVER)
-			p->slot[l].due_ms = 0;
+	lanes_wake(p);
 	return 0;
+}
+
+/* Every item that can be read; the end when there was none. */
+static int take_all(struct exchange *x, struct peer *p, struct stream *out, const void *reply,
+		    size_t len, struct err *e)
+{
+	unsigned n = 0;
+	struct err why = {0};
+	int r = take_reply(x, p, out, reply, len, &n, &why);
+	if (r < 0 && later(r))
+		return err_set(e, r, "recall", "%s", why.message);
+	if (r < 0)
+		exchange_tell(x, EXCHANGE_EV_RECALL, true, p->name, NULL, r,
+			      "What %s gives back after the restore cannot be read: %s", p->name,
+			      why.message);
+	return r < 0 || n == 0 ? finish(x, p, out, e) : 0;
 }
 
 int recall_outcome(struct exchange *x, struct peer *p, unsigned status, const void *reply,
 		   size_t len, struct err *e)
 {
 	_cleanup_(stream_done) struct stream out;
-	struct err why = {0};
-	unsigned n = 0;
 	buf_init(&out.reset, 0);
 	int r = status == 200 ? stream_out_load(x, p->name, &out, e) : -ERR_OFFLINE;
 	if (r >= 0 && out.recall)
-		r = take_reply(x, p, &out, reply, len, &n, &why);
-	bool broken = r < 0 && status == 200 && !later(r);
-	if (broken)
-		exchange_tell(x, EXCHANGE_EV_RECALL, true, p->name, NULL, r,
-			      "What %s gives back after the restore cannot be read: %s", p->name,
-			      why.message);
-	if (broken || (r >= 0 && out.recall && n == 0))
-		r = finish(x, p, &out, &why);
+		r = take_all(x, p, &out, reply, len, e);
 	if (r == -ERR_KEY_UNKNOWN)
 		p->slot[SLOT_NOTES].due_ms = 0; /* an own note that is newer than the copy */
-	if (r < 0) {
+	if (r >= 0)
+		slot_done(&p->slot[SLOT_RECALL], out.recall ? 0 : EXCHANGE_NEVER);
+	else
 		slot_failed(x, p, SLOT_RECALL);
-		return r == -ERR_IO || r == -ERR_NOSPC ? err_set(e, r, "recall", "%s", why.message)
-						       : 0;
-	}
-	slot_done(&p->slot[SLOT_RECALL], out.recall ? 0 : EXCHANGE_NEVER);
-	return 0;
+	return r == -ERR_IO || r == -ERR_NOSPC ? r : 0;
 }
