@@ -15,6 +15,7 @@ static const uint8_t magic[4] = {0xfa, 0xbf, 0xb5, 0xda};
 struct pending {
 	struct buf block, undo;
 	uint8_t prev[32];
+	uint64_t made;	 /* order in which they were made */
 	uint64_t serial; /* chain order of those with undo data */
 	bool has_undo;
 };
@@ -38,7 +39,7 @@ struct block_file {
 	size_t waiting_n;
 	struct written undo[UNDO_MAX];
 	size_t undo_n;
-	uint64_t serial_made, serial_out;
+	uint64_t made, serial_made, serial_out;
 	uint64_t last_off, last_len; /* of the last block, for --truncate-tail */
 };
 
@@ -166,9 +167,10 @@ static void block_out(struct block_file *f, struct pending *p)
 	undo_turns(f);
 }
 
-static void waiting_out(struct block_file *f)
+/* One of the first n. */
+static void waiting_out(struct block_file *f, size_t n)
 {
-	size_t i = prng_below(&f->rng, f->waiting_n);
+	size_t i = prng_below(&f->rng, n);
 	struct pending p = f->waiting[i];
 	f->waiting[i] = f->waiting[--f->waiting_n];
 	block_out(f, &p);
@@ -185,7 +187,7 @@ static void buf_copy(struct buf *to, const struct buf *from)
 void files_block(struct block_file *f, const struct buf *block, const struct buf *undo,
 		 const uint8_t prev32[static 32])
 {
-	struct pending p = {.has_undo = undo != NULL};
+	struct pending p = {.has_undo = undo != NULL, .made = f->made++};
 	buf_copy(&p.block, block);
 	memcpy(p.prev, prev32, 32);
 	if (undo) {
@@ -198,16 +200,30 @@ void files_block(struct block_file *f, const struct buf *block, const struct buf
 		return;
 	}
 	if (f->waiting_n == WAITING_MAX)
-		waiting_out(f);
+		waiting_out(f, f->waiting_n);
 	f->waiting[f->waiting_n++] = p;
+}
+
+/* The tip leaves last, so that nothing stands on a block that is cut. */
+static void tip_last(struct block_file *f)
+{
+	for (size_t i = 0; i + 1 < f->waiting_n; i++) {
+		struct pending *last = &f->waiting[f->waiting_n - 1], p = f->waiting[i];
+		if (p.made < last->made)
+			continue;
+		f->waiting[i] = *last;
+		*last = p;
+	}
 }
 
 void files_close(struct block_file *f)
 {
 	static const uint8_t zeros[ZERO_TAIL];
 	char path[PATH_LEN];
-	while (f->waiting_n)
-		waiting_out(f);
+	while (f->waiting_n) {
+		tip_last(f);
+		waiting_out(f, f->waiting_n > 1 ? f->waiting_n - 1 : 1);
+	}
 	path_of(f, f->blk.name, f->blk.number, path);
 	if (f->o->zero_tail) {
 		/* Core reserves space ahead; it reads as zeros before the xor. */
