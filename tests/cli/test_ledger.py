@@ -208,7 +208,11 @@ def test_errors_say_what_and_where(chain, ledger, tmp_path):
     broken = tmp_path / "blocks"
     shutil.copytree(chain / "blocks", broken)
     data = bytearray((broken / "blk00000.dat").read_bytes())
-    data[len(data) // 2] ^= 0xff
+    at = 0
+    while at < len(data) // 2:
+        at += 8 + int.from_bytes(data[at + 4:at + 8], "little")
+    assert data[at + 88] < 0xfd  # number of transactions in one byte; then the coinbase's version, which its hash covers
+    data[at + 89] ^= 0xff
     (broken / "blk00000.dat").write_bytes(data)
     err = lug("ledger", "import", broken, "--ledger", tmp_path / "l2", code=1).stderr
     assert "blk00000.dat at " in err and "block " in err
