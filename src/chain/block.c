@@ -80,16 +80,39 @@ struct u256 block_work(uint32_t bits)
 	return u256_add(&work, &one);
 }
 
-int block_check_work(const uint8_t hash32[static 32], uint32_t bits, const struct network *n)
+static int check_target(const uint8_t hash32[static 32], uint32_t bits, const struct network *n)
 {
 	struct u256 target, limit, hash;
-	if (n->pow != NET_POW_SHA256D)
-		return -ERR_UNSUPPORTED;
 	if (block_target(bits, &target) < 0 || block_target(n->limit_bits, &limit) < 0 ||
 	    u256_cmp(&target, &limit) > 0)
 		return -ERR_RANGE;
 	hash = u256_from_le(hash32);
 	return u256_cmp(&hash, &target) > 0 ? -ERR_CORRUPT : 0;
+}
+
+int block_check_work(const uint8_t hash32[static 32], uint32_t bits, const struct network *n)
+{
+	return n->pow == NET_POW_SHA256D ? check_target(hash32, bits, n) : -ERR_UNSUPPORTED;
+}
+
+int block_check_header(const uint8_t p80[static BLOCK_HEADER_LEN], const struct network *n)
+{
+	enum { SCRYPT_N = 1024, SCRYPT_R = 1, SCRYPT_P = 1 };
+	uint8_t hash32[32];
+	int r = 0;
+	switch (n->pow) {
+	case NET_POW_SHA256D:
+		block_hash(p80, hash32);
+		break;
+	case NET_POW_SCRYPT:
+		r = scrypt(p80, BLOCK_HEADER_LEN, p80, BLOCK_HEADER_LEN, SCRYPT_N, SCRYPT_R,
+			   SCRYPT_P, hash32, sizeof(hash32));
+		break;
+	case NET_POW_NONE:
+		r = -ERR_UNSUPPORTED;
+		break;
+	}
+	return r < 0 ? r : check_target(hash32, block_header_decode(p80).bits, n);
 }
 
 /* ---- merkle ---- */

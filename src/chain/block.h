@@ -45,6 +45,12 @@ struct u256 block_work(uint32_t bits);
 int block_check_work(const uint8_t hash32[static 32], uint32_t bits,
 		     const struct network *n) WARN_UNUSED;
 
+/** block_check_header - does a header meet its own nBits, by the hash that is its network's work, and are those hard enough?
+ * Returns: 0; -ERR_RANGE nBits; -ERR_CORRUPT the hash is above the target; -ERR_UNSUPPORTED the network has no such work; -ERR_NOMEM
+ * Cost:    two SHA-256; scrypt with 128 kB of memory (Litecoin), some 0.3 ms */
+int block_check_header(const uint8_t p80[static BLOCK_HEADER_LEN],
+		       const struct network *n) WARN_UNUSED;
+
 /* Merkle root of any number of leaves in a fixed state: one pending hash a level. */
 struct merkle {
 	uint64_t n;

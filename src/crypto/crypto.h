@@ -61,6 +61,12 @@ enum { HKDF_OUT_MAX = 255 * SHA256_LEN };
 int hkdf_sha256(const void *ikm, size_t ikm_len, const void *salt, size_t salt_len,
 		const void *info, size_t info_len, void *out, size_t out_len) WARN_UNUSED;
 
+/** scrypt - key or proof of work of a password and a salt (RFC 7914); 128 * r * (n + p) bytes of memory
+ * Limits:  n a power of two above 1; 1 <= r, p; 1 <= out_len
+ * Returns: 0; -ERR_RANGE; -ERR_NOMEM */
+int scrypt(const void *pass, size_t pass_len, const void *salt, size_t salt_len, uint64_t n,
+	   uint32_t r, uint32_t p, void *out, size_t out_len) WARN_UNUSED;
+
 /** siphash24 - SipHash-2-4 for hash tables over untrusted keys; the value is the digest read as little-endian */
 uint64_t siphash24(const uint8_t key16[static SIPHASH_KEY_LEN], const void *p, size_t len);
 

@@ -6,6 +6,7 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "crypto/crypto.h"
 #include <assert.h>
+#include <errno.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/ripemd.h>
@@ -121,6 +122,17 @@ int hkdf_sha256(const void *ikm, size_t ikm_len, const void *salt, size_t salt_l
 	hkdf_expand(prk, info, info_len, out, out_len);
 	sodium_memzero(prk, sizeof(prk));
 	return 0;
+}
+
+int scrypt(const void *pass, size_t pass_len, const void *salt, size_t salt_len, uint64_t n,
+	   uint32_t r, uint32_t p, void *out, size_t out_len)
+{
+	if (n < 2 || (n & (n - 1)) || r == 0 || p == 0 || out_len == 0)
+		return -ERR_RANGE;
+	if (crypto_pwhash_scryptsalsa208sha256_ll(pass, pass_len, salt, salt_len, n, r, p, out,
+						  out_len) == 0)
+		return 0;
+	return errno == ENOMEM ? -ERR_NOMEM : -ERR_RANGE;
 }
 
 uint64_t siphash24(const uint8_t key16[static SIPHASH_KEY_LEN], const void *p, size_t len)

@@ -2,7 +2,7 @@
  * Start and self-test: one published answer of each primitive, and one forgery that must be refused.
  *
  * Sources: FIPS 180-4 ("abc"), RFC 4231 case 2, RFC 5869 A.3, SipHash reference, RFC 8032 7.1 test 2, RFC 7748 5.2, RFC 8439 2.8.2,
- * draft-irtf-cfrg-xchacha A.3.1, the Keccak team's "abc"; Argon2id from the reference implementation; P-256's base point. */
+ * draft-irtf-cfrg-xchacha A.3.1, RFC 7914 12 (its first), the Keccak team's "abc"; Argon2id from the reference implementation; P-256's base point. */
 #include "base/text.h"
 #include "crypto/crypto.h"
 #include <pthread.h>
@@ -36,6 +36,11 @@ static bool hashes_work(void)
 	sha256d("abc", 3, out);
 	ok = ok &&
 	     is_hex(out, 32, "4f8b42c22dd3729b519ba6f68d2da7cc5b2d606d05daed5ad5128cc03e6c6358");
+	uint8_t out64[64];
+	ok = ok && scrypt("", 0, "", 0, 16, 1, 1, out64, sizeof(out64)) == 0 &&
+	     is_hex(out64, 64,
+		    "77d6576238657b203b19ca42c18a0497f16b4844e3074ae8dfdffa3fede21442fcd0069ded0948f8326a753a0fc81f17"
+		    "e8d3e0fb2e0d3628cf35e20c38d18906");
 	hash160("abc", 3, out);
 	ok = ok && is_hex(out, 20, "bb1be98c142444d7a56aa3981c3942a978e4dc33");
 	keccak256("abc", 3, out);

@@ -80,7 +80,9 @@ static unsigned __int128 pages_sum(uint32_t id, uint64_t page, const uint8_t *da
 	return sum;
 }
 
-static uint64_t spenders_sum(const uint8_t *data, uint64_t from, uint64_t to)
+/* Of rows whose spender is below tx_n; the others are counted in later. */
+static uint64_t spenders_sum(const uint8_t *data, uint64_t from, uint64_t to, uint64_t tx_n,
+			     uint64_t *later)
 {
 	uint64_t sum = 0;
 
@@ -88,18 +90,25 @@ static uint64_t spenders_sum(const uint8_t *data, uint64_t from, uint64_t to)
 		uint32_t s;
 
 		memcpy(&s, data + from * 4, 4);
-		if (s)
-			sum += ledger_spender_mix(from, le32toh(s));
+		s = le32toh(s);
+		if (s && s < tx_n)
+			sum += ledger_spender_mix(from, s);
+		else
+			*later += s != 0;
 	}
 	return sum;
 }
 
-void column_sum(uint32_t id, const uint8_t *data, uint64_t row_n, uint8_t out16[static 16])
+uint64_t column_sum(uint32_t id, const uint8_t *data, uint64_t row_n, uint64_t tx_n,
+		    uint8_t out16[static 16])
 {
+	uint64_t later = 0;
+
 	if (id == LEDGER_COL_OUT_SPENDER)
-		sum16_store(out16, spenders_sum(data, 0, row_n));
+		sum16_store(out16, spenders_sum(data, 0, row_n, tx_n, &later));
 	else
 		sum16_store(out16, pages_sum(id, 0, data, row_n * ledger_columns[id].row_bytes));
+	return later;
 }
 
 static int column_fail(const struct ledger_column_file *f, const char *what, struct err *e)
@@ -457,7 +466,7 @@ int columns_cut(const struct ledger_columns_file *c, const struct ledger_manifes
 	const struct ledger_view *v = &c->v;
 	struct ledger_manifest cut = *m;
 	struct undo_spends u = {.v = v, .cut = &cut.counts};
-	uint64_t sum = sum16_u64(m->sum16[LEDGER_COL_OUT_SPENDER]);
+	uint64_t sum = sum16_u64(m->sum16[LEDGER_COL_OUT_SPENDER]), later = 0;
 	int r;
 
 	assert(block_n > 0 && block_n < m->counts.block_n);
@@ -472,8 +481,8 @@ int columns_cut(const struct ledger_columns_file *c, const struct ledger_manifes
 	for (uint32_t id = 1; id <= LEDGER_COLUMN_N; id++)
 		if (id != LEDGER_COL_OUT_SPENDER)
 			column_cut(c, id, m, &cut);
-	sum -= spenders_sum(v->col[LEDGER_COL_OUT_SPENDER], cut.counts.output_n,
-			    v->counts.output_n);
+	sum -= spenders_sum(v->col[LEDGER_COL_OUT_SPENDER], cut.counts.output_n, v->counts.output_n,
+			    v->counts.tx_n, &later);
 	for (uint64_t i = 0; i < u.n; i++)
 		sum -= ledger_spender_mix(u.outputs[i],
 					  view_u32(v, LEDGER_COL_OUT_SPENDER, u.outputs[i]));

@@ -48,8 +48,11 @@ int columns_sync(struct ledger_columns_file *c, struct ledger_manifest *m,
 		 struct err *e) WARN_UNUSED;
 /** columns_drop_pages - let go of mapped pages; they come back when they are read */
 void columns_drop_pages(const struct ledger_columns_file *c);
-/** column_sum - the sum of a column's data by docs/format/ledger.md 4, computed from scratch */
-void column_sum(uint32_t id, const uint8_t *data, uint64_t row_n, uint8_t out16[static 16]);
+/** column_sum - the sum of a column's data by docs/format/ledger.md 4, computed from scratch
+ * In:      tx_n     spenders from here on are those of an import under way, and do not count
+ * Returns: how many of these there are */
+uint64_t column_sum(uint32_t id, const uint8_t *data, uint64_t row_n, uint64_t tx_n,
+		    uint8_t out16[static 16]);
 /** columns_cut - the manifest of the same chain cut to block_n blocks: counts and sums; its segments are m's
  * In:      key_find  finds the earlier transaction of a txid before a txnum, for coinbases that repeat one; UINT32_MAX none
  * Out:     spends    the outputs whose spender goes, to be zeroed with columns_unspend() when the cut is safe on disk; free() it

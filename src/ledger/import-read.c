@@ -244,6 +244,9 @@ static int read_block(void *arg, unsigned worker, uint64_t i, struct err *e)
 	block_hash(p, hash32);
 	if (memcmp(hash32, b.node->hash32, 32) != 0)
 		return import_corrupt(rd->im, b.node, e, "the file changed while it was read");
+	/* work that takes long is checked here, by all threads; the other when the header is first seen */
+	if (rd->im->network->pow == NET_POW_SCRYPT && block_check_header(p, rd->im->network) < 0)
+		return import_corrupt(rd->im, b.node, e, "a header without its proof of work");
 	return rows_fill(rd->im, w->txs, p, &b, e);
 }
 

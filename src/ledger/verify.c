@@ -27,6 +27,7 @@
 enum { VERIFY_TICK = 1 << 16 /* rows between two calls of progress */ };
 
 struct verify {
+	const char *dir;
 	const struct ledger *l;
 	const struct ledger_view *v;
 	ledger_progress_fn *progress;
@@ -53,16 +54,32 @@ static int tick(struct verify *w, uint64_t rows)
 
 /* ---- 1 ---- */
 
+/* Is the state that is open still the last one, and none under way? */
+static bool settled(const struct verify *w)
+{
+	struct ledger_manifest m;
+
+	return ledger_manifest_load(w->dir, LEDGER_KIND_CHECKPOINT, &m, NULL) == -ERR_NOENT &&
+	       ledger_manifest_load(w->dir, LEDGER_KIND_MANIFEST, &m, NULL) == 0 &&
+	       memcmp(m.counts.tip32, w->v->counts.tip32, 32) == 0;
+}
+
 static int check_sums(struct verify *w)
 {
+	const struct ledger_counts *c = &w->v->counts;
+
 	for (uint32_t id = 1; id <= LEDGER_COLUMN_N; id++) {
 		uint8_t sum16[16];
+		uint64_t later =
+			column_sum(id, w->v->col[id], ledger_column_rows(c, (enum ledger_column)id),
+				   c->tx_n, sum16);
 
-		column_sum(id, w->v->col[id],
-			   ledger_column_rows(&w->v->counts, (enum ledger_column)id), sum16);
 		if (memcmp(sum16, w->l->manifest.sum16[id], 16) != 0)
 			return bad(w, ledger_columns[id].name,
 				   "its bytes are not those that were written", 0);
+		if (later && settled(w))
+			return bad(w, ledger_columns[id].name,
+				   "names transactions that are not there", 0);
 		if (tick(w, 0) < 0)
 			return -ERR_AGAIN;
 	}
@@ -103,8 +120,8 @@ static int check_header(struct verify *w, uint64_t row, struct block_header *ret
 		return bad(w, "block", "the hash is not its header's", row);
 	if (row > 0 && memcmp(ret_head->prev32, view_block(w->v, row - 1)->hash32, 32) != 0)
 		return bad(w, "block", "does not follow the one before", row);
-	r = block_check_work(hash32, ret_head->bits, w->l->network);
-	if (r < 0 && r != -ERR_UNSUPPORTED)
+	r = block_check_header(b->header80, w->l->network);
+	if (r < 0)
 		return bad(w, "block", "has no proof of work", row);
 	return 0;
 }
@@ -498,7 +515,8 @@ int ledger_verify(const char *dir, const char *blocks_dir, ledger_progress_fn *p
 		  struct ledger_verify_result *ret, struct err *e)
 {
 	_cleanup_(ledger_closep) struct ledger *l = NULL;
-	struct verify w = {.progress = progress, .arg = arg, .files = BLKFILES_EMPTY, .e = e};
+	struct verify w = {
+		.dir = dir, .progress = progress, .arg = arg, .files = BLKFILES_EMPTY, .e = e};
 	int r;
 
 	r = ledger_open(dir, &l, e);

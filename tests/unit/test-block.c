@@ -71,6 +71,7 @@ static void test_genesis(void **state)
 		assert_hash(hash, n->genesis);
 		int want = n->pow == NET_POW_SCRYPT ? -ERR_UNSUPPORTED : 0;
 		assert_int_equal(block_check_work(hash, h.bits, n), want);
+		assert_int_equal(block_check_header(p80, n), 0);
 		struct block_header again = block_header_decode(p80);
 		assert_memory_equal(&again, &h, sizeof(h));
 		/* CAIP-2: the first 32 digits of the genesis hash, but for a fork, which names its first own block. */
@@ -88,8 +89,8 @@ static void test_target(void **state)
 	uint8_t hash[32] = {0};
 	const struct network *n = network_get(NET_BITCOIN);
 	assert_int_equal(block_target(0x1d00ffff, &t), 0);
-	assert_string_equal(u256_dec(t, dec),
-			    "26959535291011309493156476344723991336010898738574164086137773096960");
+	const char *most = "26959535291011309493156476344723991336010898738574164086137773096960";
+	assert_string_equal(u256_dec(t, dec), most);
 	assert_string_equal(u256_dec(block_work(0x1d00ffff), dec), "4295032833");
 	assert_string_equal(u256_dec(block_work(0x207fffff), dec), "2");
 	assert_int_equal(block_target(0x01003456, &t), -ERR_RANGE); /* shifts to zero */
@@ -103,13 +104,13 @@ static void test_target(void **state)
 	assert_int_equal(block_target(0x210000ff, &t), 0);
 	assert_int_equal(block_target(0xff123456, &t), -ERR_RANGE);
 	assert_string_equal(u256_dec(block_work(0), dec), "0");
-	assert_int_equal(block_check_work(hash, 0x207fffff, n),
-			 -ERR_RANGE); /* too easy for the main network */
+	assert_int_equal(block_check_work(hash, 0x207fffff, n), -ERR_RANGE); /* too easy */
 	assert_int_equal(block_check_work(hash, 0x1d00ffff, n), 0);
 	hash[31] = 1;
 	assert_int_equal(block_check_work(hash, 0x1d00ffff, n), -ERR_CORRUPT);
 	assert_int_equal(block_check_work(hash, 0x1d00ffff, network_get(NET_EVM)),
 			 -ERR_UNSUPPORTED);
+	assert_int_equal(block_check_header((const uint8_t[80]){0}, n), -ERR_RANGE);
 }
 
 static void test_u256(void **state)

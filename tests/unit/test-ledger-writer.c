@@ -2,9 +2,12 @@
  * The ledger's writer: the same bytes whatever the budget, the threads and the steps; blocks one by one, branches taken back,
  * kills; and the parts that the threads stand on. */
 #include "ledger-world.h"
+#include "ledger/ledger-int.h"
 #include "ledger/parallel.h"
 #include "ledger/radix.h"
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 
 static char top[256]; /* scratch folder of this run */
@@ -160,6 +163,147 @@ static void test_any_budget(void **state)
 	world_free(w);
 }
 
+/* ---- networks ---- */
+
+/* First blocks: what the header says beside the transaction, and the coinbase's text and key. */
+struct first_block {
+	const char *network;
+	uint32_t time_s, bits, nonce;
+	const char *script, *key;
+};
+#define TIMES_2009                                                                               \
+	"04ffff001d0104455468652054696d65732030332f4a616e2f32303039204368616e63656c6c6f72206f6e" \
+	"206272696e6b206f66207365636f6e64206261696c6f757420666f722062616e6b73"
+#define KEY_2009                                                                               \
+	"04678afdb0fe5548271967f1a67130b7105cd6a828e03909a67962e0ea1f61deb649f6bc3f4cef38c4f3" \
+	"5504e51ec112de5c384df7ba0b8d578a4c702b6bf11d5f"
+#define TIMES_2011                                                                              \
+	"04ffff001d0104404e592054696d65732030352f4f63742f32303131205374657665204a6f62732c20417" \
+	"0706c65e280997320566973696f6e6172792c2044696573206174203536"
+#define KEY_2011                                                                               \
+	"040184710fa689ad5023690c80f3a49c8f13f8d45b8c857fbcbc8bc4a8e4d3eb4b10f4d4604fa08dce60" \
+	"1aaf0f470216fe1b51850b4acf21b179c45070ac7b03a9"
+#define TIMES_2024                                                                               \
+	"04ffff001d01044c4c30332f4d61792f323032342030303030303030303030303030303030303030303165" \
+	"626435386332343439373062336161396437383362623030313031316662653865613865393865303065"
+#define KEY_2024 "000000000000000000000000000000000000000000000000000000000000000000"
+
+static void put_hex(struct buf *b, const char *hex)
+{
+	size_t len = strlen(hex) / 2;
+
+	assert_int_equal(hex_decode(hex, len * 2, buf_space(b, len), len), 0);
+}
+
+/* The whole block, with magic and size before it; the merkle root is the transaction's id. */
+static void first_block_put(struct buf *b, const struct first_block *f)
+{
+	struct block_header h = {
+		.version = 1, .time_s = f->time_s, .bits = f->bits, .nonce = f->nonce};
+	struct buf tx, head;
+
+	buf_init(&tx, 4096);
+	buf_init(&head, 4096);
+	put_hex(&tx,
+		"01000000010000000000000000000000000000000000000000000000000000000000000000ffffffff");
+	buf_u8(&tx, (uint8_t)(strlen(f->script) / 2));
+	put_hex(&tx, f->script);
+	put_hex(&tx, "ffffffff0100f2052a01000000");
+	buf_u8(&tx, (uint8_t)(strlen(f->key) / 2 + 2));
+	buf_u8(&tx, (uint8_t)(strlen(f->key) / 2));
+	put_hex(&tx, f->key);
+	put_hex(&tx, "ac00000000");
+	sha256d(tx.p, tx.len, h.merkle32);
+	block_encode(&h, 1, &head);
+	buf_put(b, network_find(f->network)->magic4, 4);
+	buf_u32le(b, (uint32_t)(head.len + tx.len));
+	buf_put(b, head.p, head.len);
+	buf_put(b, tx.p, tx.len);
+	buf_done(&tx);
+	buf_done(&head);
+}
+
+static void test_networks(void **state)
+{
+	static const struct first_block list[] = {
+		{"bitcoin", 1231006505, 0x1d00ffff, 2083236893, TIMES_2009, KEY_2009},
+		{"testnet3", 1296688602, 0x1d00ffff, 414098458, TIMES_2009, KEY_2009},
+		{"testnet4", 1714777860, 0x1d00ffff, 393743547, TIMES_2024, KEY_2024},
+		{"signet", 1598918400, 0x1e0377ae, 52613770, TIMES_2009, KEY_2009},
+		{"regtest", 1296688602, 0x207fffff, 2, TIMES_2009, KEY_2009},
+		{"litecoin", 1317972665, 0x1e0ffff0, 2084524493, TIMES_2011, KEY_2011},
+		{"bitcoin-cash", 1231006505, 0x1d00ffff, 2083236893, TIMES_2009, KEY_2009},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(list); i++) {
+		struct ledger_import_options o = {.network = list[i].network, .first_height = -1};
+		struct ledger *l = NULL;
+		struct err e = {0};
+		struct buf b;
+
+		clear();
+		buf_init(&b, 4096);
+		first_block_put(&b, &list[i]);
+		world_write_file(at("blocks"), "blk00000.dat", &b, NULL);
+		if (ledger_import(at("blocks"), at("ledger"), &o, NULL, &e) < 0)
+			fail_msg("%s: %s", list[i].network, e.message);
+		assert_int_equal(ledger_verify(at("ledger"), at("blocks"), NULL, NULL, NULL, &e),
+				 0);
+		assert_int_equal(ledger_open(at("ledger"), &l, NULL), 0);
+		assert_string_equal(ledger_network(l)->name, list[i].network);
+		assert_int_equal(ledger_info(l)->tx_n, 1);
+		assert_int_equal(ledger_out_value(l, 0), UINT64_C(5000000000));
+		ledger_close(l);
+		/* without its work it is not taken, whatever hash that is */
+		b.p[8 + 76] ^= 1;
+		world_write_file(at("blocks"), "blk00000.dat", &b, NULL);
+		assert_true(ledger_import(at("blocks"), at("other"), &o, NULL, &e) < 0);
+		buf_done(&b);
+	}
+}
+
+/* CashTokens: whom an output pays stands behind the token, on Bitcoin Cash and nowhere else. */
+static void test_tokens(void **state)
+{
+	static const char *const prefixes[] = {
+		"20",				/* one of a kind */
+		"10fd0004",			/* an amount */
+		"6203aabbcc",			/* commitment */
+		"7203aabbccff0000000001000000", /* both */
+	};
+	uint8_t script[128], category[33] = {0xef};
+	struct address plain, got;
+	size_t n;
+
+	(void)state;
+	memset(category + 1, 7, 32);
+	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
+		static const uint8_t p2pkh[25] = {0x76, 0xa9, 20, 1,  2,  3,	4,   5,	 6,
+						  7,	8,    9,  10, 11, 12,	13,  14, 15,
+						  16,	17,   18, 19, 20, 0x88, 0xac};
+
+		n = strlen(prefixes[i]) / 2;
+		memcpy(script, category, 33);
+		assert_int_equal(hex_decode(prefixes[i], 2 * n, script + 33, n), 0);
+		memcpy(script + 33 + n, p2pkh, 25);
+		ledger_identity(NET_BITCOIN_CASH, p2pkh, 25, &plain);
+		assert_int_equal(plain.kind, ADDRESS_KEY);
+		ledger_identity(NET_BITCOIN_CASH, script, 33 + n + 25, &got);
+		assert_true(address_equal(&plain, &got));
+		ledger_identity(NET_BITCOIN, script, 33 + n + 25, &got);
+		assert_int_equal(got.kind, ADDRESS_SCRIPT);
+		/* cut off inside the prefix: all of it is the script */
+		for (size_t len = 0; len < 33 + n; len++) {
+			ledger_identity(NET_BITCOIN_CASH, script, len, &got);
+			assert_int_equal(got.kind, ADDRESS_SCRIPT);
+		}
+	}
+	script[33] = 0; /* says that nothing follows */
+	ledger_identity(NET_BITCOIN_CASH, script, 59, &got);
+	assert_int_equal(got.kind, ADDRESS_SCRIPT);
+}
+
 /* ---- the writer that stays open ---- */
 
 /* In the file that world_write() makes. */
@@ -231,6 +375,63 @@ static void test_writer(void **state)
 	world_same(at("once"), at("ledger"));
 	world_check_dir(at("ledger"), at("blocks"), w);
 	world_free(early);
+	world_free(w);
+}
+
+/* Others open, ask and verify the ledger while it grows: each sees one whole state. */
+struct reader {
+	const char *dir;
+	uint32_t seen, failed, last_n;
+	atomic_bool stop;
+};
+
+static void *read_on(void *arg)
+{
+	struct reader *rd = arg;
+
+	while (!atomic_load(&rd->stop)) {
+		struct ledger *l = NULL;
+		struct ledger_balance b;
+		int r = ledger_open(rd->dir, &l, NULL);
+
+		if (r == -ERR_AGAIN || r == -ERR_NOENT)
+			continue;
+		rd->failed += r < 0 || ledger_info(l)->block_n < rd->last_n;
+		for (uint32_t id = 1; r == 0 && id < ledger_info(l)->address_n; id++)
+			rd->failed += ledger_address_balance(l, id, &b) < 0 || b.received_n == 0;
+		if (r == 0)
+			rd->last_n = (uint32_t)ledger_info(l)->block_n;
+		ledger_close(l);
+		rd->failed += r == 0 && ledger_verify(rd->dir, NULL, NULL, NULL, NULL, NULL) < 0;
+		rd->seen++;
+	}
+	return NULL;
+}
+
+static void test_writer_read(void **state)
+{
+	struct world *w = world_new(135, 120, 6);
+	struct reader rd = {.dir = NULL};
+	struct ledger_writer *writer;
+	pthread_t thread;
+	char dir[512];
+
+	(void)state;
+	clear();
+	snprintf(dir, sizeof(dir), "%s", at("ledger"));
+	rd.dir = dir;
+	writer = writer_ok(dir);
+	append_ok(writer, w, 0, 1);
+	assert_int_equal(pthread_create(&thread, NULL, read_on, &rd), 0);
+	for (uint32_t i = 1; i < w->block_n; i++) {
+		append_ok(writer, w, i, 1);
+		usleep(1000);
+	}
+	atomic_store(&rd.stop, true);
+	pthread_join(thread, NULL);
+	ledger_writer_close(writer);
+	assert_true(rd.seen > 3);
+	assert_int_equal(rd.failed, 0);
 	world_free(w);
 }
 
@@ -347,7 +548,8 @@ int main(void)
 		cmocka_unit_test(test_parallel),      cmocka_unit_test(test_radix),
 		cmocka_unit_test(test_any_budget),    cmocka_unit_test(test_writer),
 		cmocka_unit_test(test_writer_cut),    cmocka_unit_test(test_writer_refuses),
-		cmocka_unit_test(test_writer_killed),
+		cmocka_unit_test(test_writer_killed), cmocka_unit_test(test_writer_read),
+		cmocka_unit_test(test_networks),      cmocka_unit_test(test_tokens),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
