@@ -421,6 +421,16 @@ static bool has_revoked(const struct directory_node *n, const struct note_verifi
 	return false;
 }
 
+/* A revoked key is listed as revoked only. */
+static void drop_revoked_keys(struct directory_node *n)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < n->keys_n; i++)
+		if (!has_revoked(n, &n->keys[i].vkey))
+			n->keys[kept++] = n->keys[i];
+	n->keys_n = kept;
+}
+
 static void merge(struct directory_node *n, const struct directory_node *last)
 {
 	if (!n->endpoints_n) {
@@ -464,6 +474,7 @@ int directory_own_draft(struct directory *d, const struct directory_node *fresh,
 			return r;
 		merge(n, last);
 	}
+	drop_revoked_keys(n);
 	n->from_s = now_s;
 	n->until_s = now_s + DIRECTORY_NODE_DAYS_MAX * 86400LL;
 	directory_node_sort(n);

@@ -237,6 +237,7 @@ int directory_note(struct directory *d, enum directory_type t, const char *name,
 /** directory_own_draft - text of the own next node note: what the last one said, with these keys, pins and epochs
  * In:      fresh    keys, epochs and pins as lug-keyd holds them; its other fields replace the last note's where set
  *          now_s    valid from now, for DIRECTORY_NODE_DAYS_MAX days
+ * Notes:   revocations of the last note stay; a revoked key is not listed among the keys
  * Returns: 0; -ERR_FIELD_MISSING nothing to copy and fresh is incomplete; as the encoder */
 int directory_own_draft(struct directory *d, const struct directory_node *fresh, int64_t now_s,
 			struct buf *out, struct err *e) WARN_UNUSED;

@@ -62,6 +62,19 @@ static int put_contacts(const struct args *a, json_t *body, struct err *e)
 	return 0;
 }
 
+static void put_revoked(const struct args *a, json_t *body)
+{
+	const char *v;
+	json_t *list = json_array();
+	for (int i = 0; (v = args_nth(a, "revoke", i)); i++)
+		json_array_append_new(list,
+				      json_pack("{s:I, s:s}", "since",
+						(json_int_t)(time_now_ms() / 1000), "key", v));
+	if (json_array_size(list))
+		json_object_set(body, "revoked", list);
+	json_decref(list);
+}
+
 static int run_note(struct lug *l, const struct args *a, struct err *e)
 {
 	_cleanup_(json_decrefp) json_t *body = NULL;
@@ -74,6 +87,8 @@ static int run_note(struct lug *l, const struct args *a, struct err *e)
 	put_list(a, "language", "languages", body);
 	put_list(a, "power", "powers", body);
 	r = put_contacts(a, body, e);
+	if (r >= 0)
+		put_revoked(a, body);
 	if (r >= 0)
 		r = lug_api(l, "POST", "/v1/network/draft", body, &reply, e);
 	if (r < 0)
@@ -106,7 +121,9 @@ const struct verb verb_member_note = {
 		"lug member note --endpoint https://node.example:8443 --language it --language en --power freeze --contact \"duty officer,+39 06 1234\" --out it.note\n"
 		"# the first one\n"
 		"lug member note --out it.note\n"
-		"# the next one, only with fresh keys and dates",
+		"# the next one, only with fresh keys and dates\n"
+		"lug member note --revoke it+9d8a1f0c+AQ... --out it.note\n"
+		"# after lug key rotate node: the stolen key is revoked, lug status --json has its verifier",
 	.opts =
 		(const struct opt[]){
 			{"endpoint", "URL", "where peers reach this node: https://host:port", false,
@@ -116,6 +133,9 @@ const struct verb verb_member_note = {
 			 true},
 			{"contact", "FUNCTION,PHONE,MAIL",
 			 "a contact point, first to be called first", false, true},
+			{"revoke", "VKEY",
+			 "a key that was stolen or lost: peers take nothing more that it signed; rotate it first",
+			 false, true},
 			{"from", "FILE", "JSON with more fields (docs/protocol/directory.md 8)",
 			 false, false},
 			{"out", "FILE", "write here (default: standard output)", false, false},

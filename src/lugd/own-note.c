@@ -16,6 +16,14 @@ static bool has_key(const struct directory_node *note, const struct directory_ke
 	return false;
 }
 
+static bool has_revoked(const struct directory_node *note, const struct directory_key *key)
+{
+	for (size_t i = 0; i < note->revoked_n; i++)
+		if (!memcmp(note->revoked[i].vkey.pk32, key->vkey.pk32, 32))
+			return true;
+	return false;
+}
+
 static bool has_epoch(const struct directory_node *note, const struct directory_epoch *epoch)
 {
 	for (size_t i = 0; i < note->epochs_n; i++)
@@ -42,7 +50,8 @@ static int64_t lacks_from(const struct lugd *d, const struct directory_node *not
 	if (!has_pin(note, pin))
 		return 0;
 	for (size_t i = 0; i < held->keys_n; i++)
-		if (!has_key(note, &held->keys[i]) && held->keys[i].from_s < from_s)
+		if (!has_key(note, &held->keys[i]) && !has_revoked(note, &held->keys[i]) &&
+		    held->keys[i].from_s < from_s)
 			from_s = held->keys[i].from_s;
 	for (size_t i = 0; i < held->epochs_n; i++)
 		if (!has_epoch(note, &held->epochs[i]) && held->epochs[i].from_s < from_s)

@@ -46,3 +46,24 @@ def test_own_note(node, tmp_path):
     (alarm,) = node.get("/v1/status")["alarms"]
     assert alarm["wake"] and "lacks a key in force" in alarm["text"]
     assert "broken: exchange: the node note has expired or lacks a key in force" in node.log()
+
+
+def test_revoked_key_leaves_the_note(node, tmp_path):
+    renew = form_network(node, str(tmp_path))
+    renew("first", "--endpoint", "https://127.0.0.1:8443", "--language", "it", "--power", "freeze",
+          "--contact", "duty officer,+39 06 1234")
+
+    def keys(kind):
+        return [k["verifier"] for k in node.get("/v1/status")["keyd"]["keys"] if k["kind"] == kind]
+
+    (stolen,) = keys("node")
+    r = node.lug("member", "note", "--revoke", stolen)
+    assert r.returncode == 1 and "key" in r.stderr, r.stderr  # nothing would be left to sign with
+    node.post("/v1/keys/rotate", {"kind": "node"})
+    renew("second", "--revoke", stolen)
+    assert node.get("/v1/status")["own_note"] == "fine"
+    renew("third")  # a revocation stays without being named again
+    text = (tmp_path / "third.note").read_text()
+    assert f" {stolen}\n" in text and text.count(stolen) == 1 and "\nrevoked " in text
+    (fresh,) = [k for k in keys("node") if k != stolen]
+    assert f" {fresh}\n" in text

@@ -391,7 +391,7 @@ static void test_revocations_add_up(void **state)
 	memcpy(fresh->pins, w->node[IT].note.pins, sizeof(fresh->pins));
 	fresh->pins_n = 1;
 	fresh->revoked[0] =
-		(struct directory_revoked){w->now_ms / 1000 - 5, w->node[IT].note.keys[1].vkey};
+		(struct directory_revoked){w->now_ms / 1000 - 5, w->node[IT].note.keys[2].vkey};
 	fresh->revoked_n = 1;
 	assert_int_equal(directory_own_draft(exchange_directory(w->node[IT].x), fresh,
 					     w->now_ms / 1000, &text, NULL),
