@@ -234,23 +234,6 @@ int play_send(struct play *p, struct err *e)
 			(long long)took);
 }
 
-int play_ack(struct play *p, struct err *e)
-{
-	struct demo *d = &p->d;
-	json_t *j = NULL;
-	demo_begin(d, "Paris: it rings, the duty officer reads it and acknowledges");
-	int r = demo_as(d, DEMO_FR, OFFICER,
-			(const char *[]){"request", "list", "--direction", "in", NULL}, &j, e);
-	if (r == 0 && !item_of(demo_get(j, "requests"), "id", p->freeze))
-		r = err_set(e, -ERR_NOENT, "list", "the request is not on the desk in Paris");
-	if (r == 0)
-		r = demo_as(d, DEMO_FR, OFFICER,
-			    (const char *[]){"request", "ack", p->freeze, NULL}, NULL, e);
-	return demo_end(
-		d, r, 0, e,
-		"receipt R3: a human has it; the clock of the acknowledgement stops on both sides");
-}
-
 static uint64_t held_part(const struct play *p)
 {
 	uint64_t v = demo_u64(p->deposit, "amount");

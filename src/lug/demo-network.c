@@ -126,6 +126,8 @@ static int node_init(struct play *p, enum demo_node_id n, struct err *e)
 	}
 	int r = demo_lug(d, argv, NULL, e);
 	if (r == 0)
+		r = duty_channels(p, n, e);
+	if (r == 0)
 		r = keygen(p, "governor", n, &p->governor[n], e);
 	if (r == 0)
 		r = keygen(p, "identity", n, &p->identity[n], e);
@@ -147,9 +149,11 @@ int play_init(struct play *p, struct err *e)
 			d, (enum demo_node_id)i, OFFICER,
 			(const char *[]){"officer", "set", APPROVER, "--roles", "approver", NULL},
 			NULL, e);
+	for (int i = 0; r == 0 && i < DEMO_NODES; i++)
+		r = duty_staff(p, (enum demo_node_id)i, e);
 	return demo_end(
 		d, r, 0, e,
-		"three lugd answer on their sockets; governance and identity keys stay offline");
+		"three lugd answer on their sockets, each with a duty roster; governance and identity keys stay offline");
 }
 
 static int sign_note(struct play *p, const char *note, const char *key, struct err *e)

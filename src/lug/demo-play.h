@@ -36,6 +36,9 @@ play_step play_report, play_trace, play_draft, play_four_eyes, play_send, play_a
 int play_console(struct play *p, struct err *e) WARN_UNUSED;
 void console_print(const struct play *p);
 
+/** duty_channels - notify.conf of a node that was made, before it starts; duty_staff - its roster, once it runs */
+int duty_channels(struct play *p, enum demo_node_id n, struct err *e) WARN_UNUSED;
+int duty_staff(struct play *p, enum demo_node_id n, struct err *e) WARN_UNUSED;
 /** node_name - name of a node in the network */
 const char *node_name(const struct play *p, enum demo_node_id n);
 /** item_of - the item of a JSON list whose member is this text; NULL if none */
