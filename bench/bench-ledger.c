@@ -27,7 +27,7 @@ static size_t figures_n;
 /* Whoever adds a part adds a row; see ledger/bench.h. */
 static void (*const parts[])(struct bench *) = {bench_anchors, bench_import, bench_disk,
 						bench_scan,    bench_lookup, bench_trace,
-						bench_cluster, bench_follow};
+						bench_cluster, bench_page,   bench_follow};
 
 void bench_must(bool ok, const char *what)
 {

@@ -46,6 +46,7 @@ void bench_scan(struct bench *b);
 void bench_lookup(struct bench *b);
 void bench_trace(struct bench *b);
 void bench_cluster(struct bench *b);
+void bench_page(struct bench *b);
 void bench_follow(struct bench *b);
 /** bench_ask - the other side of bench_lookup(): a cold process that answers one question and prints its nanoseconds */
 int bench_ask(const char *dir, const char *address);

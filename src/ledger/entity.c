@@ -182,18 +182,48 @@ static void part_seek(struct part *p, uint32_t after)
 	p->at = low;
 }
 
+static uint32_t part_id(const struct part *p)
+{
+	return p->ids[p->at];
+}
+
+/* The parts as a heap by the id at their cursor; those at their end have left it. */
+static void heap_down(struct parts *ps, size_t i)
+{
+	for (size_t k; (k = 2 * i + 1) < ps->n; i = k) {
+		k += k + 1 < ps->n && part_id(&ps->p[k + 1]) < part_id(&ps->p[k]);
+		if (part_id(&ps->p[i]) <= part_id(&ps->p[k]))
+			return;
+		struct part tmp = ps->p[i];
+		ps->p[i] = ps->p[k];
+		ps->p[k] = tmp;
+	}
+}
+
+static void heap_make(struct parts *ps, uint32_t after)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < ps->n; i++) {
+		part_seek(&ps->p[i], after);
+		if (ps->p[i].at < ps->p[i].n)
+			ps->p[n++] = ps->p[i];
+	}
+	ps->n = n;
+	for (size_t i = n / 2; i-- > 0;)
+		heap_down(ps, i);
+}
+
 /* Smallest id at any cursor, and one step on; 0 at the end. */
 static uint32_t parts_next(struct parts *ps)
 {
-	struct part *best = NULL;
-
-	for (size_t i = 0; i < ps->n; i++) {
-		struct part *p = &ps->p[i];
-
-		if (p->at < p->n && (!best || p->ids[p->at] < best->ids[best->at]))
-			best = p;
-	}
-	return best ? best->ids[best->at++] : 0;
+	if (ps->n == 0)
+		return 0;
+	uint32_t id = part_id(&ps->p[0]);
+	if (++ps->p[0].at == ps->p[0].n)
+		ps->p[0] = ps->p[--ps->n];
+	heap_down(ps, 0);
+	return id;
 }
 
 uint64_t entity_size(const struct entities *x, uint32_t entity, uint32_t height)
@@ -224,13 +254,33 @@ int64_t entity_members(const struct entities *x, uint32_t entity, uint32_t heigh
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < ps.n; i++)
-		part_seek(&ps.p[i], after);
+	heap_make(&ps, after);
 	for (uint32_t id; n < max && (id = parts_next(&ps)) != 0;)
 		if (entity_of(x, id, height) == entity)
 			ids[n++] = id;
 	free(ps.p);
 	return (int64_t)n;
+}
+
+int entity_each(const struct entities *x, uint32_t entity, uint32_t height,
+		int (*fn)(void *ctx, uint32_t address), void *ctx)
+{
+	struct parts ps;
+	int r = parts_of(x, entity, height, &ps);
+
+	if (r < 0)
+		return r;
+	/* From the committed height on, parts hold nobody else. */
+	bool whole = height >= x->committed;
+	for (size_t i = 0; r >= 0 && i < ps.n; i++)
+		for (uint32_t k = 0; r >= 0 && k < ps.p[i].n; k++) {
+			uint32_t id = ps.p[i].ids[k];
+
+			if (whole ? id < x->f.a.address_n : entity_of(x, id, height) == entity)
+				r = fn(ctx, id);
+		}
+	free(ps.p);
+	return r < 0 ? r : 0;
 }
 
 size_t entity_links(const struct entities *x, uint32_t address, uint32_t height,

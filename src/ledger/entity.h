@@ -108,6 +108,12 @@ uint64_t entity_size(const struct entities *x, uint32_t entity, uint32_t height)
 int64_t entity_members(const struct entities *x, uint32_t entity, uint32_t height, uint32_t after,
 		       uint32_t *ids, size_t max) WARN_UNUSED;
 
+/** entity_each - all of its addresses, in no order, at once
+ * In:      fn      a negative value ends the walk and is returned
+ * Returns: 0; fn's; -ERR_RANGE no entity's id; -ERR_CORRUPT; -ERR_NOMEM */
+int entity_each(const struct entities *x, uint32_t entity, uint32_t height,
+		int (*fn)(void *ctx, uint32_t address), void *ctx) WARN_UNUSED;
+
 /* One tie on the way from an address to its entity's id. */
 struct entity_link {
 	uint32_t address, to; /* entity ids at that time: the higher joined the lower */

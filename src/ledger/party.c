@@ -106,23 +106,26 @@ static int each_of(const struct party *p, uint32_t address, uint64_t end,
 	}
 }
 
+struct walk {
+	const struct party *p;
+	uint64_t end;
+	int (*fn)(void *, uint64_t);
+	void *ctx;
+};
+
+static int walk_address(void *ctx, uint32_t address)
+{
+	const struct walk *w = ctx;
+
+	return each_of(w->p, address, w->end, w->fn, w->ctx);
+}
+
 int party_each(const struct party *p, int (*fn)(void *ctx, uint64_t output), void *ctx)
 {
-	uint64_t end = ledger_first_out(p->l, party_end(p));
-	uint32_t ids[WALK_IDS], after = 0;
+	struct walk w = {.p = p, .end = ledger_first_out(p->l, party_end(p)), .fn = fn, .ctx = ctx};
 
-	if (!p->x)
-		return each_of(p, p->id, end, fn, ctx);
-	for (;;) {
-		int64_t n = entity_members(p->x, p->id, p->height, after, ids, WALK_IDS);
-		int r = n < 0 ? (int)n : 0;
-
-		for (int64_t i = 0; r == 0 && i < n; i++)
-			r = each_of(p, ids[i], end, fn, ctx);
-		if (r < 0 || n < WALK_IDS)
-			return r;
-		after = ids[n - 1];
-	}
+	return p->x ? entity_each(p->x, p->id, p->height, walk_address, &w)
+		    : walk_address(&w, p->id);
 }
 
 /* ---- totals ---- */
