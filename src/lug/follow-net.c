@@ -56,10 +56,11 @@ int conns_add(struct conns *c, const struct network *n, const char *text, struct
 		return err_set(e, ERR_OVERSIZE, "peer", "at most %d peers", FOLLOW_PEERS_MAX);
 	*x = (struct conn){.fd = -1};
 	if (!split(text, &host, &len, &port) || len >= sizeof(x->host))
-		return err_set(e, ERR_INVAL, "peer", "%s is not HOST or HOST:PORT", text);
+		return err_set(e, ERR_INVAL, "peer", "%s is no peer: HOST or HOST:PORT", text);
 	port = port ? port : network_port(n);
 	if (!port || strlen(port) >= sizeof(x->port))
-		return err_set(e, ERR_INVAL, "peer", "%s: which port?", text);
+		return err_set(e, ERR_INVAL, "peer", "%s: which port? Give the peer as HOST:PORT",
+			       text);
 	snprintf(x->name, sizeof(x->name), "%s", text);
 	snprintf(x->host, sizeof(x->host), "%.*s", (int)len, host);
 	snprintf(x->port, sizeof(x->port), "%s", port);

@@ -170,3 +170,40 @@ def test_readers_meanwhile(node, lug, chain):
     for height, _, transactions in answers:
         assert transactions == height + 1  # each block here has one
     lug.verify()
+
+
+def test_folder_of_blocks(node, lug, chain):
+    """A node's own folder is refused; copied files, in any order, are taken; a second follower is kept out."""
+    n = node()
+    n.give(chain)
+    genesis = bytes.fromhex(n.rpc("getblock", shown(chain.hashes[0]), 0))
+    blocks = [genesis] + [b.bytes for b in chain.blocks[1:]]
+    order = blocks[60:] + blocks[:60][::-1]
+    lug.blocks.mkdir()
+    (lug.blocks / "blk00000.dat").write_bytes(
+        b"".join(bytes.fromhex("fabfb5da") + len(b).to_bytes(4, "little") + b for b in order))
+    r = lug.run(*lug.follow_args(n), "--once", check=False)
+    assert r.returncode == 1 and "only that node may write" in r.stderr
+    (lug.blocks / "follow.lock").touch()
+    size = (lug.blocks / "blk00000.dat").stat().st_size
+    lug.once(n)
+    assert lug.info()["tip"] == chain.tip
+    assert (lug.blocks / "blk00000.dat").stat().st_size == size  # nothing was fetched again
+    f = lug.follow(n)
+    chain.mine(2)
+    n.give(chain)
+    f.until(chain.tip)
+    r = lug.run(*lug.follow_args(n), "--once", check=False)
+    assert r.returncode == 1 and "another follower" in r.stderr
+    f.stop()
+    lug.verify()
+
+
+def test_bad_options(lug):
+    for peer in ("", ":", ":8333", "[::1", "[::1]x", "host:"):
+        r = lug.run(*lug.follow_args(), "--peer", peer, check=False)
+        assert r.returncode == 2 and "peer" in r.stderr, peer
+    assert lug.run(*lug.follow_args(), check=False).returncode == 2  # from whom?
+    assert lug.run(*lug.follow_args(), "--zmq", "tcp://x", "--peer", "x", check=False).returncode == 2
+    r = lug.run(*[a if a != "regtest" else "litecoin" for a in lug.follow_args()], "--peer", "127.0.0.1:1", check=False)
+    assert r.returncode == 1 and "by RPC" in r.stderr
