@@ -28,7 +28,8 @@ static char dir[PATH_MAX - 64];
 
 static struct figure {
 	const char *name;
-	double rounds_ms[ROUNDS];
+	double rounds_ms[ROUNDS],
+		cpu_ms[ROUNDS]; /* cpu: of all threads, which a busy machine does not stretch */
 	uint32_t reached, followed;
 } figures[FIGURES_MAX];
 static size_t figures_n;
@@ -117,6 +118,13 @@ static void draw_seeds(const struct ledger *l, bool back, uint64_t seeds[SEEDS])
 	}
 }
 
+static int64_t cpu_ns(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
 static void trace_round(const struct ledger *l, struct figure *f, int round,
 			enum trace_policy policy, bool back)
 {
@@ -131,9 +139,10 @@ static void trace_round(const struct ledger *l, struct figure *f, int round,
 	p.back = back;
 	p.reached_max = UINT32_MAX;
 	p.runs_max = UINT32_MAX;
-	int64_t start = time_mono_ns();
+	int64_t start = time_mono_ns(), cpu = cpu_ns();
 	must(trace_run(&s, &p, seeds, SEEDS, &t, &e) == 0, &e);
 	f->rounds_ms[round] = (double)(time_mono_ns() - start) / 1e6;
+	f->cpu_ms[round] = (double)(cpu_ns() - cpu) / 1e6;
 	must(!t.partial, NULL);
 	f->reached = t.reached_n;
 	f->followed = t.tx_followed;
@@ -159,6 +168,25 @@ static void reads_round(struct figure *f, int round)
 	f->reached = READS;
 }
 
+/* A copy of as many bytes as a trace has to read and write in order. */
+static void copy_round(struct figure *f, int round)
+{
+	enum { COPY = 128 << 20 };
+	static char *from, *to;
+	if (!from) {
+		from = malloc(COPY);
+		to = malloc(COPY);
+		must(from && to, NULL);
+		memset(from, 1, COPY);
+		memset(to, 2, COPY);
+	}
+	int64_t start = time_mono_ns();
+	memcpy(to, from, COPY);
+	f->rounds_ms[round] = (double)(time_mono_ns() - start) / 1e6;
+	must(to[COPY / 2] == 1, NULL);
+	f->reached = COPY >> 20;
+}
+
 static int by_value(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
@@ -169,10 +197,11 @@ static void print_figure(const struct figure *f)
 {
 	printf("%-28s %9.2f ms", f->name, f->rounds_ms[ROUNDS / 2]);
 	if (f->followed)
-		printf("  %9u outputs, %8u transactions, %5.0f ns an output", f->reached,
-		       f->followed, f->rounds_ms[ROUNDS / 2] * 1e6 / f->reached);
+		printf(" (cpu %7.2f)  %9u outputs, %8u transactions, %5.0f ns an output",
+		       f->cpu_ms[ROUNDS / 2], f->reached, f->followed,
+		       f->rounds_ms[ROUNDS / 2] * 1e6 / f->reached);
 	else
-		printf("  %9u reads, %5.1f ns each", f->reached,
+		printf("  %9u %s, %5.1f ns each", f->reached, f->reached == READS ? "reads" : "MB",
 		       f->rounds_ms[ROUNDS / 2] * 1e6 / f->reached);
 	putchar('\n');
 }
@@ -201,17 +230,20 @@ static void measure(const struct ledger *l)
 		    {"haircut backward", TRACE_HAIRCUT, true},
 		    {"poison backward", TRACE_POISON, true},
 		    {"fifo backward", TRACE_FIFO, true}};
-	figures_n = ARRAY_LEN(runs) + 1;
+	figures_n = ARRAY_LEN(runs) + 2;
 	figures[ARRAY_LEN(runs)].name = "random reads in 256 MB";
+	figures[ARRAY_LEN(runs) + 1].name = "memcpy of 128 MB";
 	for (int round = 0; round < ROUNDS; round++) {
 		for (size_t i = 0; i < ARRAY_LEN(runs); i++) {
 			figures[i].name = runs[i].name;
 			trace_round(l, &figures[i], round, runs[i].policy, runs[i].back);
 		}
 		reads_round(&figures[ARRAY_LEN(runs)], round);
+		copy_round(&figures[ARRAY_LEN(runs) + 1], round);
 	}
 	for (size_t i = 0; i < figures_n; i++) {
 		qsort(figures[i].rounds_ms, ROUNDS, sizeof(double), by_value);
+		qsort(figures[i].cpu_ms, ROUNDS, sizeof(double), by_value);
 		print_figure(&figures[i]);
 	}
 }
