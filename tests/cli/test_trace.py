@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -255,6 +256,33 @@ def test_answer(ransom, scenario):
         assert len(shortest) == g["hops"] + 1 <= len(largest)
         assert int(largest[-1]["tainted"]) >= int(shortest[-1]["tainted"])
     assert t["entities"] is None
+
+
+def test_entities(ransom, scenario, tmp_path):
+    """Seeds from an entity are the outputs of its addresses; large entities stop a trace; those reached are summed."""
+    ledger = tmp_path / "ledger"
+    shutil.copytree(ransom / "ledger", ledger)
+    deposit = next(d for d in scenario["deposits"] if d["held"])
+    victim = scenario["victims"][0]
+    assert refused("trace", "entity:" + deposit["address"], "--ledger", ledger)["field"] == "seed"
+    assert refused("trace", victim["outpoint"], "--ledger", ledger, "--stop-at-entities", 5)["field"] == "entities"
+    whose = ask("entity", deposit["address"], "--ledger", ledger, "--members", "--limit", 10000)
+    members = [m if isinstance(m, str) else m["address"] for m in whose["members"]]
+    assert deposit["address"] in members
+    by_entity = ask("trace", "entity:" + deposit["address"], "--ledger", ledger, "--limit", 100000)
+    by_address = ask("trace", *members, "--ledger", ledger, "--limit", 100000)
+    assert by_entity == by_address
+    plain = ask("trace", victim["outpoint"], "--ledger", ledger, "--limit", 100000)
+    assert plain["entities_n"] == len(plain["entities"]) > 2
+    assert sum(int(x["unspent"]) for x in plain["entities"]) == int(plain["sums"]["unspent"])
+    largest = max(x["addresses"] for x in plain["entities"])
+    stopped = ask("trace", victim["outpoint"], "--ledger", ledger, "--stop-at-entities", largest - 1, "--limit", 100000)
+    assert int(stopped["sums"]["entity"]) > 0 and stopped["stops"]["entity_addresses"] == largest - 1
+    assert [c["reason"] for c in stopped["cut"]] == ["entity"] and len(stopped["outputs"]) < len(plain["outputs"])
+    text = lug("trace", victim["outpoint"], "--ledger", ledger, "--stop-at-entities", largest - 1).stdout
+    assert "entities reached" in text and "not followed" in text
+    page = lug("trace", victim["outpoint"], "--ledger", ledger, "--html").stdout
+    assert "Entities reached" in page
 
 
 def test_pages(ransom, scenario):
