@@ -79,6 +79,8 @@ static json_t *drill_doc(struct duty *d, const char *peer)
 int duty_drill(struct duty *d, const struct actor *a, const char *peer, json_t **ret, struct err *e)
 {
 	_cleanup_(json_decrefp) json_t *in = drill_doc(d, peer), *draft = NULL;
+	if (!directory_member(exchange_directory(d->x), peer))
+		return err_set(e, ERR_MEMBER_UNKNOWN, "peer", NULL);
 	int r = in ? request_draft(d->q, a, in, &draft, e) : err_set(e, ERR_NOMEM, NULL, NULL);
 	if (r < 0)
 		return r;
