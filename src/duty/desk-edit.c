@@ -28,8 +28,8 @@ static int need_person(struct duty *d, const char *officer, const char *field, s
 {
 	return duty_person(d, officer)
 		       ? 0
-		       : err_set(e, ERR_NOENT, field,
-				 "%s is not among the people: lug duty person set.", officer);
+		       : err_set(e, ERR_NOENT, field, "%s is not among the people of the roster.",
+				 officer);
 }
 
 int duty_person_set(struct duty *d, const struct actor *a, const json_t *in, json_t **ret,
