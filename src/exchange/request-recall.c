@@ -58,9 +58,8 @@ int request_on_part_recalled(void *ctx, struct exchange *x, const struct exchang
 		return r;
 	if (row.has_message) /* or sent once more since: what the peer holds counts, the other one is its duplicate */
 		return sent_before(q, &row, m, e);
-	if (row.state ==
-	    STATE_WITHDRAWN) /* a draft thrown away after the restore, which had been sent before it */
-		row.state = STATE_DRAFT;
+	/* Also what waited for approval in the copy, or was thrown away since. */
+	row.state = STATE_DRAFT;
 	return request_apply(q, &row,
 			     &(const struct request_act){
 				     .event = EVENT_RECALL,
