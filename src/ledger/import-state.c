@@ -2,7 +2,7 @@
  * The importer's state on disk: locks, key, checkpoint and manifest, and the way back to a fork.
  *
  * `checkpoint` says that an import is under way: if it is found, spenders may stand in the column that no state counts. The state to
- * go on from is the one of checkpoint and manifest that has more blocks; a cut removes the manifest first. */
+ * go on from is the one of checkpoint and manifest that has more blocks, of equal ones the manifest; a cut removes the manifest first. */
 #include "base/file.h"
 #include "chain/network.h"
 #include "crypto/crypto.h"
@@ -129,7 +129,7 @@ static int state_load(struct importer *im, const uint8_t *key16, bool *ret_inter
 		state_fresh(im);
 		return key_make(im, key16, e);
 	}
-	if (r == 0 && (c < 0 || m.counts.block_n > im->manifest.counts.block_n))
+	if (r == 0 && (c < 0 || m.counts.block_n >= im->manifest.counts.block_n))
 		im->manifest = m;
 	if (im->manifest.counts.chain != ledger_chain_id(im->network))
 		return err_set(e, ERR_NETWORK, "ledger", "%s: is a ledger of another chain than %s",
@@ -224,10 +224,11 @@ int import_commit(struct importer *im, enum ledger_kind kind, struct err *e)
 
 int import_finish(struct importer *im, struct err *e)
 {
-	int r = state_remove(im, "checkpoint", e);
+	int r;
 
-	if (r == 0)
-		import_segments_tidy(im);
+	import_segments_tidy(
+		im); /* first: while there is a checkpoint, the next run ends here again */
+	r = state_remove(im, "checkpoint", e);
 	(void)flock(im->locks.reader_fd, LOCK_UN);
 	return r;
 }
