@@ -22,7 +22,7 @@ from flow import Freeze, refused
 
 # What the case says (flow.new_args); none of it may reach a provider.
 WORDS = ["ransom", "paid", "traced", "output", "1Q2TWHE3GMdB6BZKafqwxXtWAWgFt5Jvm3", "f4184fc5", "bip122", "1000000000", "Postal",
-         "629", "withdrawn", "FREEZE", "duty-case", "facts"]
+         "art. 629", "withdrawn", "FREEZE", "duty-case", "facts"]
 SECRET = "a secret of this test"
 
 
