@@ -78,6 +78,10 @@ int edge_add(struct edge *g, const uint8_t leaf32[static 32], edge_tile_fn *fn, 
 int edge_end(struct edge *g, edge_tile_fn *fn, void *ctx, struct err *e) WARN_UNUSED;
 int edge_load(struct edge *g, struct tile_reader *t, struct err *e) WARN_UNUSED;
 
+/** cosigned_path - where the newest checkpoint with countersignatures is, as checkpoint_path */
+int cosigned_path(const char *dir, char out[static FOLDER_PATH_MAX + TILE_NAME_MAX],
+		  struct err *e) WARN_UNUSED;
+
 /** checkpoint_path - where the checkpoint is; checkpoint_read - its bytes, into an empty b of NOTE_MAX, and its meaning
  * Returns: 0; -ERR_NOENT there is none; -ERR_OVERSIZE; as audit_checkpoint_parse, file_read */
 int checkpoint_path(const char *dir, char out[static FOLDER_PATH_MAX + TILE_NAME_MAX],

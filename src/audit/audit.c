@@ -52,6 +52,14 @@ static const struct store_migration steps[] = {
 	 "CREATE TABLE audit_head (one BIGINT NOT NULL PRIMARY KEY CHECK (one = 1), size BIGINT NOT NULL,"
 	 " root BYTEA NOT NULL, note TEXT NOT NULL)",
 	 "DROP TABLE audit_head; DROP TABLE audit_event; DROP TABLE audit_entry"},
+	{2, "witnesses",
+	 "CREATE TABLE audit_seen (origin TEXT NOT NULL PRIMARY KEY, size BIGINT NOT NULL, root BYTEA NOT NULL,"
+	 " note TEXT NOT NULL, time_s BIGINT NOT NULL);"
+	 "CREATE TABLE audit_contradiction (origin TEXT NOT NULL, hash BYTEA NOT NULL, held TEXT NOT NULL,"
+	 " other TEXT NOT NULL, time_s BIGINT NOT NULL, PRIMARY KEY (origin, hash));"
+	 "CREATE TABLE audit_witness (witness TEXT NOT NULL PRIMARY KEY, since_s BIGINT NOT NULL, size BIGINT NOT NULL,"
+	 " signed_s BIGINT NOT NULL, note TEXT NOT NULL, line TEXT NOT NULL)",
+	 "DROP TABLE audit_witness; DROP TABLE audit_contradiction; DROP TABLE audit_seen"},
 };
 
 const struct store_schema *audit_schema(void)

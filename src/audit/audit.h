@@ -198,6 +198,13 @@ struct audit_proof {
 int audit_proof_verify(const void *p, size_t len, const struct note_verifier *key,
 		       struct audit_proof *ret_proof, struct err *e) WARN_UNUSED;
 
+/** audit_proof_cosigned - has a witness countersigned the checkpoint of a proof? (docs/protocol/witness.md 2)
+ * In:      witness  its audit-log key
+ * Returns: 0 and the time that it says; -ERR_KEY_UNKNOWN it has not; -ERR_SIGNATURE; -ERR_FORMAT; -ERR_OVERSIZE
+ * Notes:   looks at nothing else of the proof: see audit_proof_verify */
+int audit_proof_cosigned(const void *p, size_t len, const struct note_verifier *witness,
+			 int64_t *ret_time_s, struct err *e) WARN_UNUSED;
+
 /* ---- the store beside the folder ---- */
 
 /** audit_scrub - compare each entry row with the tiles, and each event that is left with its commitment

@@ -72,14 +72,24 @@ int checkpoint_text(const struct audit_checkpoint *head, struct buf *b)
 	return buf_err(b);
 }
 
-int checkpoint_path(const char *dir, char out[static FOLDER_PATH_MAX + TILE_NAME_MAX],
-		    struct err *e)
+static int file_path(const char *dir, const char *name, char *out, struct err *e)
 {
-	int n = snprintf(out, FOLDER_PATH_MAX, "%s/checkpoint", dir);
+	int n = snprintf(out, FOLDER_PATH_MAX, "%s/%s", dir, name);
 	if (n < 0 || n >= FOLDER_PATH_MAX)
 		return err_set(e, ERR_OVERSIZE, "dir", "The folder's path is longer than %d bytes.",
 			       FOLDER_PATH_MAX);
 	return 0;
+}
+
+int checkpoint_path(const char *dir, char out[static FOLDER_PATH_MAX + TILE_NAME_MAX],
+		    struct err *e)
+{
+	return file_path(dir, "checkpoint", out, e);
+}
+
+int cosigned_path(const char *dir, char out[static FOLDER_PATH_MAX + TILE_NAME_MAX], struct err *e)
+{
+	return file_path(dir, "checkpoint.cosigned", out, e);
 }
 
 int checkpoint_read(const char *dir, struct buf *b, struct audit_checkpoint *ret_head,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Proofs about single entries: reading them, and proving that they are in the tree (C2SP tlog-proof). */
 #include "audit/audit-int.h"
+#include "audit/witness.h"
+#include "base/file.h"
 #include "base/text.h"
 
 static const char proof_line[] = "c2sp.org/tlog-proof@v1";
@@ -52,12 +54,31 @@ static void write_proof(uint64_t seq, const struct buf *entry, const uint8_t (*p
 	buf_put(out, note->p, note->len);
 }
 
-static int prove(struct folder *f, uint64_t seq, struct buf *entry, struct buf *out, struct err *e)
+/* The checkpoint to prove against: the countersigned one, when the entry is in it. Its tree is the beginning of the folder's. */
+static void choose_head(struct folder *f, const char *dir, uint64_t seq)
+{
+	char path[FOLDER_PATH_MAX + TILE_NAME_MAX];
+	struct audit_checkpoint head;
+	struct buf note _cleanup_(buf_done);
+	buf_init(&note, NOTE_MAX);
+	if (cosigned_path(dir, path, NULL) < 0 || file_read(path, &note, NULL) < 0 ||
+	    audit_checkpoint_parse(note.p, note.len, &head, NULL) < 0 || seq >= head.size ||
+	    head.size > f->head.size)
+		return;
+	f->head = head;
+	buf_clear(&f->note);
+	buf_put(&f->note, note.p, note.len);
+}
+
+static int prove(struct folder *f, const char *dir, uint64_t seq, struct buf *entry,
+		 struct buf *out, struct err *e)
 {
 	uint8_t proof[MERKLE_PROOF_MAX][32], leaf32[32];
 	size_t n = 0;
 	struct merkle_source src = tile_source(f->tiles);
 	int r = read_entry(f, seq, entry, e);
+	if (r == 0)
+		choose_head(f, dir, seq);
 	if (r == 0)
 		r = merkle_inclusion(&src, seq, f->head.size, proof, &n, e);
 	if (r < 0)
@@ -81,7 +102,7 @@ int audit_prove(const char *dir, uint64_t seq, struct buf *b, struct err *e)
 	if (r < 0)
 		return r;
 	buf_init(&entry, AUDIT_ENTRY_MAX);
-	r = prove(&f, seq, &entry, b, e);
+	r = prove(&f, dir, seq, &entry, b, e);
 	buf_done(&entry);
 	return r;
 }
@@ -175,19 +196,34 @@ static int check_proof(const struct proof_text *t, const struct audit_proof *pro
 	return 0;
 }
 
+static int parse_proof(const void *p, size_t len, struct proof_text *text, struct err *e)
+{
+	if (len > AUDIT_PROOF_MAX)
+		return err_set(e, ERR_OVERSIZE, "proof", "A proof is larger than %d bytes.",
+			       AUDIT_PROOF_MAX);
+	struct cur c = cur_init(p, len);
+	if (!read_proof(&c, text))
+		return err_set(e, ERR_FORMAT, "proof",
+			       "Not a proof of an audit entry: malformed near byte %zu.", c.pos);
+	return 0;
+}
+
+int audit_proof_cosigned(const void *p, size_t len, const struct note_verifier *witness,
+			 int64_t *ret_time_s, struct err *e)
+{
+	struct proof_text text = {0};
+	int r = parse_proof(p, len, &text, e);
+	return r < 0 ? r : cosignature_check(text.note, text.note_len, witness, ret_time_s, e);
+}
+
 int audit_proof_verify(const void *p, size_t len, const struct note_verifier *key,
 		       struct audit_proof *ret_proof, struct err *e)
 {
 	struct proof_text text = {0};
 	struct audit_proof proof;
-	if (len > AUDIT_PROOF_MAX)
-		return err_set(e, ERR_OVERSIZE, "proof", "A proof is larger than %d bytes.",
-			       AUDIT_PROOF_MAX);
-	struct cur c = cur_init(p, len);
-	if (!read_proof(&c, &text))
-		return err_set(e, ERR_FORMAT, "proof",
-			       "Not a proof of an audit entry: malformed near byte %zu.", c.pos);
-	int r = audit_checkpoint_check(text.note, text.note_len, key, &proof.head, e);
+	int r = parse_proof(p, len, &text, e);
+	if (r == 0)
+		r = audit_checkpoint_check(text.note, text.note_len, key, &proof.head, e);
 	if (r == 0)
 		r = audit_entry_parse(text.entry, text.entry_len, &proof.entry, e);
 	if (r == 0)

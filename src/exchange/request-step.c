@@ -157,6 +157,8 @@ static int effect_send(struct requests *q, struct request_row *row, const struct
 	    0) /* what is sent is what was approved */
 		return err_set(e, ERR_CORRUPT, "request",
 			       "the content of %s is not what its hash says", row->id);
+	if (q->o.admit && (r = q->o.admit(q->o.ctx, row->class, row->id, e)) < 0)
+		return r;
 	r = request_part_post(q, &d, row->peer, act->officer, REQUEST_MEDIA_TYPE, body,
 			      strlen(body), expires, row->message16, e);
 	if (r < 0)

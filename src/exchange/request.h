@@ -46,6 +46,8 @@ struct request_options {
 	struct request_limits limits;
 	void *ctx;
 	void (*ring)(void *ctx, const struct request_alarm *a); /* may be NULL */
+	/* May a new request of this class be sent now? Asked in the transaction that sends it; 0 or an error. May be NULL. */
+	int (*admit)(void *ctx, enum request_class c, const char *id, struct err *e);
 };
 
 /** request_schema - tables, for store_migrate (before requests_open, after those of audit and exchange) */

@@ -128,6 +128,7 @@ struct api_call {
 	struct buf raw; /* or its bytes, with their media type (a literal) */
 	const char *raw_type;
 	struct api_web *web; /* browsers' listener; else NULL */
+	unsigned raw_status; /* of these bytes; 0 for 200 */
 };
 
 /** api_param - the n-th {name} of the path; "" past the end */

@@ -169,7 +169,7 @@ static enum MHD_Result reply(struct call *c)
 	if (c->job.result < 0)
 		return reply_error(c);
 	if (call->raw_type)
-		return reply_raw(c, MHD_HTTP_OK);
+		return reply_raw(c, call->raw_status ? call->raw_status : MHD_HTTP_OK);
 	if (!call->out)
 		return reply_bytes(c, MHD_HTTP_NO_CONTENT, calloc(1, 1), 0, NULL);
 	return reply_json(c, MHD_HTTP_OK, call->out);

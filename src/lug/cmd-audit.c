@@ -236,21 +236,50 @@ const struct verb verb_audit_prove = {
 	.run = run_prove,
 };
 
-static int print_proof(const struct lug *l, const struct audit_proof *p, struct err *e)
+static int print_proof(const struct lug *l, const struct audit_proof *p, json_t *cosigned,
+		       struct err *e)
 {
 	char time[TIME_TEXT_MAX], commit[BASE64_LEN(32) + 1];
 	base64_encode(BASE64_PADDED, p->entry.commit32, 32, commit);
 	time_utc(p->entry.time_s, time);
 	if (l->json)
-		return lug_print_json(
-			json_pack("{s:o, s:s, s:s, s:s, s:s, s:o}", "seq", json_u64(p->entry.seq),
-				  "time", time, "type", audit_type_name(p->entry.type), "commit",
-				  commit, "origin", p->head.origin, "size", json_u64(p->head.size)),
-			e);
+		return lug_print_json(json_pack("{s:o, s:s, s:s, s:s, s:s, s:o, s:O}", "seq",
+						json_u64(p->entry.seq), "time", time, "type",
+						audit_type_name(p->entry.type), "commit", commit,
+						"origin", p->head.origin, "size",
+						json_u64(p->head.size), "cosigned", cosigned),
+				      e);
 	printf("%sok%s  entry %llu of %s (%llu entries)\n    %s  %s\n    commit %s\n",
 	       color(l, COLOR_GOOD), color(l, COLOR_OFF), (unsigned long long)p->entry.seq,
 	       p->head.origin, (unsigned long long)p->head.size, time,
 	       audit_type_name(p->entry.type), commit);
+	for (size_t n = 0; n < json_array_size(cosigned); n++) {
+		const json_t *c = json_array_get(cosigned, n);
+		printf("    countersigned by %s at %s\n",
+		       json_string_value(json_object_get(c, "witness")),
+		       json_string_value(json_object_get(c, "time")));
+	}
+	return 0;
+}
+
+/* Each witness that was named must have countersigned. */
+static int check_witnesses(const struct args *a, const struct buf *proof, json_t *list,
+			   struct err *e)
+{
+	char time[TIME_TEXT_MAX];
+	const char *given;
+	for (int i = 0; (given = args_nth(a, "witness", i)); i++) {
+		struct note_verifier key;
+		int64_t time_s = 0;
+		int r = read_key(given, &key, e);
+		if (r == 0)
+			r = audit_proof_cosigned(proof->p, proof->len, &key, &time_s, e);
+		if (r < 0)
+			return r;
+		if (json_array_append_new(list, json_pack("{s:s, s:s}", "witness", key.name, "time",
+							  time_utc(time_s, time))) < 0)
+			return err_set(e, ERR_NOMEM, NULL, NULL);
+	}
 	return 0;
 }
 
@@ -259,6 +288,7 @@ static int run_verify_proof(struct lug *l, const struct args *a, struct err *e)
 	struct note_verifier key;
 	struct audit_proof proof;
 	struct buf b;
+	_cleanup_(json_decrefp) json_t *cosigned = json_array();
 	int r = read_key(args_str(a, "key"), &key, e);
 	if (r < 0)
 		return r;
@@ -266,8 +296,10 @@ static int run_verify_proof(struct lug *l, const struct args *a, struct err *e)
 	r = file_read(args_pos(a, 0), &b, e);
 	if (r == 0)
 		r = audit_proof_verify(b.p, b.len, &key, &proof, e);
+	if (r == 0)
+		r = check_witnesses(a, &b, cosigned, e);
 	buf_done(&b);
-	return r < 0 ? r : print_proof(l, &proof, e);
+	return r < 0 ? r : print_proof(l, &proof, cosigned, e);
 }
 
 const struct verb verb_audit_verify_proof = {
@@ -277,10 +309,16 @@ const struct verb verb_audit_verify_proof = {
 	.args_max = 1,
 	.summary = "check a proof of an entry, without the log",
 	.doc = "Checks that the entry in the file leads to the root that the checkpoint names, and that the checkpoint is signed with "
-	       "the log's key.",
+	       "the log's key; with --witness also that these nodes have countersigned it.",
 	.examples = "lug audit verify-proof 17.tlog-proof --key it.example/audit+9d8a1f0c+AQ...\n"
 		    "# exit 0 only if everything holds",
-	.opts = (const struct opt[]){{"key", "KEY", KEY_HELP, true, false}, {0}},
+	.opts =
+		(const struct opt[]){
+			{"key", "KEY", KEY_HELP, true, false},
+			{"witness", "KEY",
+			 "audit-log key of a node that must have countersigned; may be repeated",
+			 false, true},
+			{0}},
 	.run = run_verify_proof,
 };
 

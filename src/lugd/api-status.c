@@ -105,6 +105,7 @@ int api_status(struct api_call *c, struct err *e)
 		     add(o, "audit",
 			 json_pack("{s:I}", "entries",
 				   (json_int_t)(d->audit ? audit_log_size(d->audit) : 0)));
+	failed += add(o, "witnesses", witness_json(d, e));
 	if (d->shared.on)
 		failed += add(o, "leases", shared_json(d));
 	if (failed)

@@ -165,8 +165,10 @@ static int open_logic(struct lugd *d, struct err *e)
 	r = exchange_open(d->store, &d->env, lugd_node(d), &d->exchange, e);
 	if (r >= 0)
 		r = requests_open(d->exchange,
-				  &(const struct request_options){.ctx = d, .ring = on_ring},
+				  &(const struct request_options){
+					  .ctx = d, .ring = on_ring, .admit = witness_admit},
 				  &d->requests, e);
+	witness_open(d);
 	if (r >= 0)
 		r = desk_open(d, e);
 	if (r >= 0)
@@ -308,7 +310,8 @@ static void close_listeners(struct lugd *d)
 static void seal_audit(struct lugd *d)
 {
 	struct err e = {0};
-	if (d->audit && shared_leads(d, SHARED_AUDIT) && audit_log_flush(d->audit, &e) < 0)
+	if (d->audit && shared_leads(d, SHARED_AUDIT) && witness_may_seal(d) &&
+	    audit_log_flush(d->audit, &e) < 0)
 		log_broken("audit",
 			   "the last entries are not sealed yet; the next start does it: %s",
 			   e.message);
@@ -319,6 +322,7 @@ void lugd_stop(struct lugd *d)
 	close_listeners(d);
 	d->peers = http_peers_close(d->peers);
 	desk_close(d);
+	witness_close(d);
 	d->exchange = exchange_close(d->exchange);
 	d->requests = requests_close(d->requests);
 	d->questions = questions_close(d->questions);

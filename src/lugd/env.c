@@ -148,6 +148,8 @@ void env_sent(void *ctx, uint64_t id, unsigned status, const void *p, size_t len
 	}
 	if (f)
 		f->send_id = 0;
+	if (witness_sent(d, id, status, p, len))
+		return;
 	int r = unit_begin(d, &e);
 	if (r >= 0)
 		r = sent(d, state, id, status, p, len, &e);

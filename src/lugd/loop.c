@@ -76,6 +76,29 @@ static void poll_logic(struct lugd *d)
 		d->poll_due_ms = now_ms + RETRY_MS;
 }
 
+/* What has happened goes into the audit log's tree: by one daemon, and only while no witness has seen more of it. */
+static void seal(struct lugd *d, int64_t now_ms)
+{
+	struct err e = {0};
+	if (!shared_leads(d, SHARED_AUDIT) || !witness_may_seal(d) || !d->audit)
+		return;
+	if (audit_log_tick(d->audit, now_ms, &e) < 0)
+		log_broken("audit", "entries cannot be sealed: %s", e.message);
+}
+
+static void poll_requests(struct lugd *d)
+{
+	struct err e = {0};
+	int rings = unit_begin(d, &e);
+	if (rings >= 0)
+		rings = requests_poll(d->requests, &e);
+	int end = unit_end(d, rings < 0 ? NULL : &e);
+	if (rings < 0 || end < 0)
+		log_unusual("request", "clocks are put off: %s", e.message);
+	else if (rings > 0)
+		d->dirty = true; /* an expiry may have posted */
+}
+
 static void tick(struct lugd *d)
 {
 	struct err e = {0};
@@ -85,22 +108,14 @@ static void tick(struct lugd *d)
 	d->tick_due_ms = now_ms + TICK_MS;
 	shared_tick(d, now_ms);
 	questions_tick(d->questions, now_ms);
-	if (shared_leads(d, SHARED_AUDIT) && d->audit && audit_log_tick(d->audit, now_ms, &e) < 0)
-		log_broken("audit", "entries cannot be sealed: %s", e.message);
+	seal(d, now_ms);
+	witness_tick(d, now_ms);
 	if (now_ms / TICK_MS % PINS_TICKS == 0) {
 		if (pins_refresh(d, &e) < 0)
 			log_unusual("lugd", "pins cannot be taken over: %s", e.message);
 		own_note_check(d, false);
 	}
-	int rings = unit_begin(d, &e);
-	if (rings >= 0)
-		rings = requests_poll(d->requests, &e);
-	int end = unit_end(d, rings < 0 ? NULL : &e);
-	rings = rings < 0 || end >= 0 ? rings : end;
-	if (rings < 0)
-		log_unusual("request", "clocks are put off: %s", e.message);
-	else if (rings > 0)
-		d->dirty = true; /* an expiry may have posted */
+	poll_requests(d);
 	browser_tick(d);
 	desk_poll(d);
 	if (getenv("WATCHDOG_USEC"))

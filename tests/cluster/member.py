@@ -89,6 +89,7 @@ class Member:
         """join: let governance make it a member, and give its node note to all."""
         self.c, self.name = cluster, name
         self.node, self.evidence, self.epoch = Key(name), Key(f"{name}/evidence"), X25519PrivateKey.generate()
+        self.audit = Key(f"{name}/audit")
         self.seq, self.prev = 1, bytes(32)
         self._make_tls()
         identity = cluster.keygen(f"{name}.key", f"{name}/identity")
@@ -115,7 +116,8 @@ class Member:
         text = "\n".join([
             TYPE + "node/v1", f"node {self.name}", "version 1", f"previous {b64(bytes(32))}", f"from {now - 3600}",
             f"until {now + 86400}", "endpoint https://127.0.0.1:1", f"pin {b64(self.pin)}", f"key node {span} {self.node.vkey}",
-            f"key evidence {span} {self.evidence.vkey}", f"epoch 1 {span} {b64(raw(self.epoch.public_key()))}", "language en", ""])
+            f"key evidence {span} {self.evidence.vkey}",
+            f"key audit {span} {self.audit.vkey}", f"epoch 1 {span} {b64(raw(self.epoch.public_key()))}", "language en", ""])
         file = self.c.path(f"{self.name}.note")
         with open(file, "w", encoding="utf-8") as f:
             f.write(text)
