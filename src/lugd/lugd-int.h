@@ -11,6 +11,7 @@
 #include "http/server.h"
 #include "keyd/keyd.h"
 #include "lugd/lugd.h"
+#include "lugd/witness.h"
 #include "store/store.h"
 #include <pthread.h>
 
@@ -100,33 +101,6 @@ bool shared_leads(struct lugd *d, const char *name);
 void shared_tick(struct lugd *d, int64_t now_ms);
 void shared_leave(struct lugd *d);
 json_t *shared_json(struct lugd *d);
-
-/* ---- witness.c: countersignatures on audit logs ---- */
-enum { WITNESS_ASKED = 4 };
-struct witness_question {
-	uint64_t send_id; /* 0: free */
-	char peer[API_NAME_MAX + 1];
-	struct buf note; /* the checkpoint that was shown */
-};
-struct witness {
-	struct witness_question asked[WITNESS_ASKED];
-	uint64_t asked_n;
-	size_t shift;		       /* members that failed */
-	int64_t due_ms, hold_until_ms; /* mono */
-	bool seen;		       /* a witness has countersigned since the start */
-	bool behind;		       /* a witness has seen more, or something else */
-};
-/** witness_open - before the first tick; witness_tick - ask when it is due; witness_close
- * witness_sent - the outcome of a POST, if it was ours
- * witness_may_seal - may the appender sign a new checkpoint?
- * witness_admit - for request_options.admit; witness_json - for the status; NULL with e */
-void witness_open(struct lugd *d);
-void witness_tick(struct lugd *d, int64_t now_ms);
-void witness_close(struct lugd *d);
-bool witness_sent(struct lugd *d, uint64_t id, unsigned status, const void *p, size_t len);
-bool witness_may_seal(const struct lugd *d);
-int witness_admit(void *ctx, enum request_class class, const char *id, struct err *e) WARN_UNUSED;
-json_t *witness_json(struct lugd *d, struct err *e);
 
 /* ---- the daemon ---- */
 struct peer_state {

@@ -4,7 +4,7 @@
  * One writer: a write transaction first locks the table store_writer, so that all who write to this store, in whatever process, do
  * so one after the other, and each statement (READ COMMITTED) sees everything that was committed before. Nothing is ever lost to
  * a serialisation failure; waiting is bounded by busy_ms (lock_timeout) and ends with -ERR_BUSY. A holder that stands still for
- * TXN_IDLE_MS loses its connection, and with it the lock. The table has no rows; its presence says that a schema is ours.
+ * WRITER_IDLE_MS loses its connection, and with it the lock. The table has no rows; its presence says that a schema is ours.
  *
  * Read transactions are REPEATABLE READ READ ONLY: one snapshot. A write outside of a transaction gets one of its own.
  *
@@ -17,8 +17,8 @@
 #include <poll.h>
 
 enum {
-	TXN_IDLE_MS =
-		20000, /* a transaction in which nothing happens for so long is ended by the server */
+	READER_IDLE_MS = 60000, /* a transaction without a statement for so long is ended */
+	WRITER_IDLE_MS = 4000,	/* below busy_ms: who stands still stops nobody else */
 	RESOLVE_PAUSE_MS = 50,
 	LAST_WORDS_MS = 50, /* between a server's last words and the end of the connection */
 	COMMAND_MAX = 512,
@@ -138,7 +138,7 @@ static const char settings_sql[] =
 static int check_server(struct store *s, struct err *e)
 {
 	char sql[COMMAND_MAX], wrong[COMMAND_MAX];
-	(void)snprintf(sql, sizeof(sql), settings_sql, pg_of(s)->busy_ms, TXN_IDLE_MS,
+	(void)snprintf(sql, sizeof(sql), settings_sql, pg_of(s)->busy_ms, READER_IDLE_MS,
 		       s->read_only ? "on" : "off");
 	int r = command(s, sql, NULL, 0, e);
 	if (r == 0)
@@ -316,9 +316,15 @@ static void engine_close(struct store *s)
 
 /* ---- transactions ---- */
 
+static const char write_sql[] =
+	"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
+	"SET LOCAL idle_in_transaction_session_timeout = %d;"
+	"LOCK TABLE store_writer IN EXCLUSIVE MODE; SELECT pg_current_xact_id()";
+
 int pg_begin(struct store *s, enum store_mode mode, struct err *e)
 {
 	struct pg *pg = pg_of(s);
+	char sql[COMMAND_MAX];
 	int r = pg_ready(s, e);
 	if (r < 0)
 		return r;
@@ -327,11 +333,8 @@ int pg_begin(struct store *s, enum store_mode mode, struct err *e)
 		r = command(s, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", NULL, 0, e);
 		break;
 	case STORE_WRITE:
-		r = command(
-			s,
-			"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
-			"LOCK TABLE store_writer IN EXCLUSIVE MODE; SELECT pg_current_xact_id()",
-			pg->xid, sizeof(pg->xid), e);
+		(void)snprintf(sql, sizeof(sql), write_sql, WRITER_IDLE_MS);
+		r = command(s, sql, pg->xid, sizeof(pg->xid), e);
 		break;
 	}
 	pg->open = true;
