@@ -16,7 +16,8 @@ enum {
 	APPLICATION_ID = 0x4c756764, /* "Lugd" */
 	FILE_MODE = 0600,
 	WAL_KEPT_MAX = 64 << 20, /* bytes of the log file that stay after a checkpoint */
-	SQL_SHOWN = 120,	 /* characters of a statement in a message */
+	ROLLBACK_TRIES = 3,
+	SQL_SHOWN = 120, /* characters of a statement in a message */
 };
 
 /* ---- errors ---- */
@@ -235,9 +236,10 @@ static bool engine_alive(struct store *s)
 	return !sqlite3_get_autocommit(s->conn);
 }
 
+/* Without memory even a rollback fails, and what came later would join a transaction that nobody ends: so it is tried again. */
 static void engine_rollback(struct store *s)
 {
-	if (engine_alive(s))
+	for (int i = 0; engine_alive(s) && i < ROLLBACK_TRIES; i++)
 		(void)sqlite3_exec(s->conn, "ROLLBACK", NULL, NULL, NULL);
 }
 
