@@ -110,9 +110,14 @@ const char *store_where(const struct store *s)
 
 /* ---- the doom rule ---- */
 
-/* Every call that touches rows passes through here first. */
-static int doom_check(const struct store *s, struct err *e)
+/* Every call that touches rows passes through here first. A transaction that could not be ended, for want of memory, is open
+ * still: nothing else may get into it. */
+static int doom_check(struct store *s, struct err *e)
 {
+	if (s->doomed && !s->depth) {
+		s->engine->rollback(s);
+		s->doomed = s->engine->alive(s) ? -ERR_NOMEM : 0;
+	}
 	if (!s->doomed)
 		return 0;
 	return err_set(e, s->doomed, "transaction",
@@ -131,7 +136,7 @@ static int doom(struct store *s, int code)
 
 /* ---- transactions ---- */
 
-static int begin_check(const struct store *s, enum store_mode mode, struct err *e)
+static int begin_check(struct store *s, enum store_mode mode, struct err *e)
 {
 	int r = doom_check(s, e);
 	if (r < 0)
@@ -172,6 +177,8 @@ void store_rollback(struct store_txn *txn)
 	if (whole || (s->engine->alive(s) && s->engine->rollback_to(s, txn->depth) == 0)) {
 		if (s->doomed_depth >= txn->depth)
 			s->doomed = 0;
+		if (whole && s->engine->alive(s))
+			s->doomed = -ERR_NOMEM;
 	} else if (!s->doomed) {
 		s->doomed =
 			-ERR_IO; /* the savepoint could not be undone: neither may the rest be kept */
