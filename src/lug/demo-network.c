@@ -147,7 +147,7 @@ int play_init(struct play *p, struct err *e)
 	for (int i = 0; r == 0 && i < DEMO_NODES; i++)
 		r = demo_as(
 			d, (enum demo_node_id)i, OFFICER,
-			(const char *[]){"officer", "set", APPROVER, "--roles", "approver", NULL},
+			(const char *[]){"officer", "set", APPROVER, "--roles", "approver,auditor", NULL},
 			NULL, e);
 	for (int i = 0; r == 0 && i < DEMO_NODES; i++)
 		r = duty_staff(p, (enum demo_node_id)i, e);

@@ -131,6 +131,7 @@ static json_t *codes_json(void)
 		}
 		json_array_append_new(list, json_string(rows[i].code));
 	}
+	json_object_set_new(o, "role", officer_roles_json(API_ANY_ROLE));
 	return o;
 }
 
@@ -171,9 +172,29 @@ static const char *error_text(const struct visit *v, int code)
 	return exact ? exact : lang_text(v->lang, "error", err_name(code));
 }
 
+/* An object that is missing as a whole, "offence": its message stands at the first of its fields in the form, "offence.code". */
+static void spread_error(const struct visit *v, json_t *errors, const char *text)
+{
+	char path[FORM_NAME_MAX + 1];
+	const char *name, *field = v->e->field;
+	size_t len = strlen(field);
+	json_t *value;
+	json_object_foreach (v->fields, name, value) {
+		form_path(name, path);
+		if (len && !strncmp(path, field, len) && (path[len] == '.' || path[len] == '[')) {
+			json_object_set_new(errors, path, json_string(text));
+			return;
+		}
+	}
+}
+
 static json_t *errors_json(const struct visit *v, int code)
 {
-	return json_pack("{s:s}", v->e->field[0] ? v->e->field : "_", error_text(v, code));
+	const char *text = error_text(v, code);
+	json_t *errors = json_pack("{s:s}", v->e->field[0] ? v->e->field : "_", text);
+	if (errors && v->fields)
+		spread_error(v, errors, text);
+	return errors;
 }
 
 static json_t *error_json(const struct visit *v, int code)
@@ -185,7 +206,14 @@ static json_t *error_json(const struct visit *v, int code)
 			 exact_text(v) ? "" : v->e->message);
 }
 
-static json_t *model(const struct visit *v, int code)
+/* What a page wants its form to begin with. */
+static json_t *typed_before(const json_t *data)
+{
+	json_t *typed = json_object_get(data, "typed");
+	return typed ? json_incref(typed) : json_object();
+}
+
+static json_t *model(const struct visit *v, const json_t *data, int code)
 {
 	char now[TIME_TEXT_MAX];
 	json_t *at = json_pack("{s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "viewer",
@@ -195,7 +223,7 @@ static json_t *model(const struct visit *v, int code)
 			       query_json(v->c), "error", error_json(v, code));
 	if (!at)
 		return NULL;
-	json_object_set_new(at, "form", form_typed(v->fields));
+	json_object_set_new(at, "form", v->fields ? form_typed(v->fields) : typed_before(data));
 	json_object_set_new(at, "errors", code ? errors_json(v, code) : json_object());
 	json_object_set_new(at, "act", code ? json_string(v->c->route->name) : json_null());
 	return at;
@@ -204,7 +232,7 @@ static json_t *model(const struct visit *v, int code)
 int visit_page(struct visit *v, const char *name, const json_t *data, int code, struct err *e)
 {
 	struct api_call *c = v->c;
-	json_t *at = model(v, code);
+	json_t *at = model(v, data, code);
 	if (!at)
 		return err_set(e, ERR_NOMEM, NULL, NULL);
 	const struct page_in in = {.lang = v->lang, .zone = v->zone, .data = data, .at = at};

@@ -7,16 +7,20 @@ import { done, openBrowser, startDemo, stopDemo } from "./lib.mjs";
 import { signInTests } from "./sign-in.mjs";
 import { pageTests } from "./pages.mjs";
 import { workTests } from "./work.mjs";
+import { hostileTests } from "./hostile.mjs";
+import { streamTests } from "./stream.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "lug-browser-"));
 const consoles = startDemo(join(folder, "demo"));
 const browser = await openBrowser();
 try {
   const who = (language, officer = "duty-officer") => consoles.find((c) => c.language === language && c.officer === officer);
-  const world = { browser, consoles, who };
+  const world = { browser, consoles, who, folder };
   await signInTests(world);
   await pageTests(world);
   await workTests(world);
+  await hostileTests(world);
+  await streamTests(world);
 } finally {
   await browser.close();
   stopDemo(consoles);

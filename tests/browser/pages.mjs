@@ -3,7 +3,11 @@
 import { axe, check, open, originOf, same, shot, signIn, test } from "./lib.mjs";
 
 const BUDGET = 40 * 1024;
-export const PAGES = { desk: "/v1/desk", requests: "/v1/requests?all=1" };
+export const PAGES = {
+  desk: "/v1/desk", requests: "/v1/requests?all=1", "request-new": "/v1/requests/new", search: "/v1/search?q=bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq",
+  members: "/v1/members", member: "/v1/members/fr", status: "/v1/status", officers: "/v1/officers", credentials: "/v1/officers/duty-officer/credentials",
+};
+const AUDITOR = { audit: "/v1/audit" };
 
 async function requestPath(page, origin) {
   await page.goto(`${origin}/v1/desk`);
@@ -19,7 +23,9 @@ export async function pageTests({ browser, who }) {
       for (const colorScheme of language === "it" ? ["light", "dark"] : ["light"]) {
         const context = await signIn(browser, it, { colorScheme });
         const page = await context.newPage();
-        const paths = { ...PAGES, request: await requestPath(page, origin), "sign-in": "/v1/sign-in" };
+        const { desk, requests, search, members, ...rest } = PAGES;
+        const main = { desk, requests, search, members, "request-new": PAGES["request-new"] };
+        const paths = { ...main, ...(language === "it" ? rest : {}), request: await requestPath(page, origin), "sign-in": "/v1/sign-in" };
         for (const [name, path] of Object.entries(paths)) {
           const at = path + (path.includes("?") ? "&" : "?") + `language=${language}`;
           await page.goto(origin + at);
@@ -30,6 +36,16 @@ export async function pageTests({ browser, who }) {
         await context.close();
       }
     });
+
+  await test("no barriers on the auditor's page", async () => {
+    const context = await signIn(browser, who("it", "head-of-unit"));
+    const page = await context.newPage();
+    await page.goto(origin + AUDITOR.audit);
+    check((await page.locator("tbody tr").count()) > 20, "the log is there");
+    same(await axe(page), []);
+    await shot(page, "audit-it");
+    await context.close();
+  });
 
   await test("a phone and 200 % zoom show everything without scrolling sideways", async () => {
     for (const [name, viewport] of [["phone", { width: 360, height: 740 }], ["zoom", { width: 683, height: 384 }]]) {

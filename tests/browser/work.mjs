@@ -88,6 +88,53 @@ export async function workTests({ browser, who }) {
     await context.close();
   });
 
+  await test("a new request: what is missing stands at its field, nothing typed is lost, the preview has its hash", async () => {
+    const context = await signIn(browser, it);
+    const page = await context.newPage();
+    await page.goto(`${origin}/v1/requests/new`);
+    await page.selectOption("#to", "fr");
+    await page.selectOption("#type", "INFO");
+    await page.selectOption("#class", "ROUTINE");
+    await page.fill("#case", "RM 2026/000131");
+    await page.fill("#authority", "Polizia Postale");
+    await page.fill("#facts", "Riga uno\nRiga due \u202e rovesciata");
+    await page.click("#new button.main");
+    await page.waitForSelector("#wrong");
+    same(await page.inputValue("#case"), "RM 2026/000131");
+    check((await page.inputValue("#facts")).startsWith("Riga uno\nRiga due"), "the text is kept with its lines");
+    same(await page.locator("#type").inputValue(), "INFO");
+    check((await page.locator(".wrong").count()) >= 1, "the field is marked");
+    await page.selectOption("#offence", "theft");
+    await page.fill("#law", "art. 624 c.p.");
+    await page.fill("#facts", "Riga uno\nRiga due");
+    await page.fill("#link", "Il conto riceve i proventi.");
+    await page.fill("#necessity", "Udienza vicina.");
+    await page.selectOption("#language", "it");
+    await page.click("#new button.main");
+    await page.waitForURL(/requests\/[0-9a-f-]{36}$/);
+    same(await page.locator("#live").getAttribute("data-state"), "DRAFT");
+    check(/^[0-9a-f]{64}$/.test(await page.locator(".hash").first().textContent()), "the hash of what would be sent");
+    await shot(page, "preview-it");
+    await page.click('[data-act="send"]');
+    if (await page.locator("#code-send").count()) await page.fill("#code-send", await freshCode(it.secret));
+    await page.click("#act-send button");
+    await page.waitForFunction(() => ["SENT", "DELIVERED"].includes(document.querySelector("#live")?.dataset.state ?? ""));
+    await context.close();
+  });
+
+  await test("an address with a typing error is recognised, and said back", async () => {
+    const context = await signIn(browser, it);
+    const page = await context.newPage();
+    await page.goto(`${origin}/v1/search`);
+    await page.fill("#q", "Ha pagato a bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq\nprima a bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdp, pratica 警組");
+    await page.click("form button.main");
+    const rows = page.locator("section tbody").first().locator("tr");
+    same(await rows.count(), 2);
+    check((await rows.nth(1).textContent()).includes("bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq"), "what was meant");
+    check((await page.inputValue("#q")).startsWith("Ha pagato"), "what was pasted stays");
+    await context.close();
+  });
+
   await test("another desk sees a change at once, without a reload", async () => {
     const fr = who("fr");
     const context = await signIn(browser, fr);
