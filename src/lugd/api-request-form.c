@@ -108,11 +108,11 @@ static int earlier(struct api_call *c, json_t *typed, struct err *e)
 
 /* ---- the whole ---- */
 
-/* Rows of assets that the form offers; an earlier request may have more. */
+/* Rows of assets that the form offers, as people count them. */
 static json_t *rows_json(void)
 {
 	json_t *rows = json_array();
-	for (int i = 0; rows && i < FORM_ASSETS; i++)
+	for (int i = 1; rows && i <= FORM_ASSETS; i++)
 		json_array_append_new(rows, json_integer(i));
 	return rows;
 }
