@@ -7,7 +7,7 @@
 #include "lugd/lugd-int.h"
 #include "screen/extract.h"
 
-enum { SEARCH_ITEMS = 100, SEARCH_REQUESTS = 500, SEARCH_FOUND = 50 };
+enum { SEARCH_ITEMS = 100, SEARCH_REQUESTS = 500, SEARCH_FOUND = 50, PASTED_MAX = 64 << 10 };
 
 static const char *kind_name(enum extract_kind k)
 {
@@ -161,6 +161,6 @@ int api_search_text(struct api_call *c, struct err *e)
 	const char *words = NULL;
 	int r = json_only(c->in, keys, e);
 	if (r >= 0)
-		r = json_need_str(c->in, "q", 1, SEARCH_TEXT_MAX, &words, e);
+		r = json_need_str(c->in, "q", 1, PASTED_MAX, &words, e);
 	return r < 0 ? r : search(c, words, e);
 }

@@ -21,7 +21,6 @@ enum {
 	ALARMS_MAX = 32,   /* kept for the status page */
 	ALARM_TEXT_MAX = 240,
 	TICK_MS = 1000,
-	SEARCH_TEXT_MAX = 64 << 10, /* bytes of what is pasted into the search */
 };
 
 /* ---- queue.c: jobs from the HTTP threads ---- */
