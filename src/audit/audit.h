@@ -212,18 +212,6 @@ int audit_proof_cosigned(const void *p, size_t len, const struct note_verifier *
 int audit_scrub(struct store *s, const char *dir, audit_progress *progress, void *ctx,
 		struct audit_report *ret_report, struct err *e) WARN_UNUSED;
 
-/* A page of the log, newest first. */
-struct audit_filter {
-	const char *who; /* whose events; NULL for all */
-	uint64_t before; /* entries below this number; 0 for the newest */
-	unsigned limit;
-};
-/** audit_list - entries with their events, for people
- * Out:     ret      [{"seq", "time", "type", "event" unless erased}], a new array
- * Returns: 0; -ERR_CORRUPT a row that no version wrote; -ERR_NOMEM; as store_exec */
-int audit_list(struct store *s, const struct audit_filter *f, json_t **ret,
-	       struct err *e) WARN_UNUSED;
-
 /* Which entries: numbers and times, all of them inclusive. */
 struct audit_range {
 	uint64_t from_seq, to_seq;

@@ -106,8 +106,9 @@ struct api_web {
 	/* the answer */
 	const char *location;	/* 303 to a local path */
 	const char *set_cookie; /* value of Set-Cookie */
-	bool page;	/* c->raw is a page: send it with the page's headers, also for an error */
-	bool immutable; /* may be kept for ever: its name says its hash */
+	bool page;	 /* c->raw is a page: send it with the page's headers, also for an error */
+	bool attachment; /* a file to keep, not a page to show */
+	bool immutable;	 /* may be kept for ever: its name says its hash */
 	const char *encoding; /* Content-Encoding of c->raw */
 	bool stream;	      /* an event stream begins (http_server_tell) */
 };

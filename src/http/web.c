@@ -75,6 +75,9 @@ bool web_headers(struct MHD_Response *r, const struct api_web *w)
 			return false;
 	if (w->encoding && MHD_add_response_header(r, "Content-Encoding", w->encoding) != MHD_YES)
 		return false;
+	if (w->attachment && !w->page &&
+	    MHD_add_response_header(r, "Content-Disposition", "attachment") != MHD_YES)
+		return false;
 	if (w->location && MHD_add_response_header(r, "Location", w->location) != MHD_YES)
 		return false;
 	return !w->set_cookie || MHD_add_response_header(r, "Set-Cookie", w->set_cookie) == MHD_YES;

@@ -110,6 +110,19 @@ static int keygen(struct play *p, const char *kind, enum demo_node_id n, const c
 	return r;
 }
 
+/* The consoles may ask the ledger that the demo has imported. */
+static int add_ledger(struct demo *d, const struct demo_node *node, struct err *e)
+{
+	const char *conf = demo_path(d, "%s/lugdunum.conf", node->name);
+	struct buf text _cleanup_(buf_done);
+	buf_init(&text, DEMO_OUT_MAX);
+	int r = file_read(conf, &text, e);
+	buf_printf(&text, "ledger = %s\n", demo_path(d, "ledger"));
+	if (r == 0)
+		r = buf_err(&text);
+	return r < 0 ? r : file_write(conf, text.p, text.len, 0600, e);
+}
+
 static int node_init(struct play *p, enum demo_node_id n, struct err *e)
 {
 	struct demo *d = &p->d;
@@ -125,6 +138,8 @@ static int node_init(struct play *p, enum demo_node_id n, struct err *e)
 		argv[12] = console;
 	}
 	int r = demo_lug(d, argv, NULL, e);
+	if (r == 0 && d->keep)
+		r = add_ledger(d, node, e);
 	if (r == 0)
 		r = duty_channels(p, n, e);
 	if (r == 0)

@@ -72,28 +72,6 @@ static int sort_out(json_t *requests, json_t *now, json_t *incoming, json_t *out
 	return failed ? -ERR_NOMEM : 0;
 }
 
-static json_t *member_json(const struct directory_member *m, const struct directory_node *n)
-{
-	const struct directory_contact *k = n && n->contacts_n ? &n->contacts[0] : NULL;
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "name", m->name, "country", m->country,
-			 "function", k ? k->function : "", "phone", k ? k->phone : "", "languages",
-			 k ? k->languages : "", "zone", k ? k->zone : "");
-}
-
-static json_t *members_json(struct lugd *d)
-{
-	struct directory *dir = exchange_directory(d->exchange);
-	const struct directory_members *all = directory_members(dir);
-	_cleanup_(json_decrefp) json_t *list = json_array();
-	for (size_t i = 0; list && all && i < all->members_n; i++) {
-		const struct directory_member *m = &all->members[i];
-		if (strcmp(m->name, lugd_node(d)) != 0 &&
-		    json_array_append_new(list, member_json(m, directory_node(dir, m->name))) < 0)
-			return NULL;
-	}
-	return TAKE_PTR(list);
-}
-
 int api_desk(struct api_call *c, struct err *e)
 {
 	char now_text[TIME_TEXT_MAX];
@@ -107,10 +85,15 @@ int api_desk(struct api_call *c, struct err *e)
 	_cleanup_(json_decrefp) json_t *requests = page;
 	if (sort_out(json_object_get(requests, "requests"), now, incoming, outgoing) < 0)
 		return err_set(e, ERR_NOMEM, NULL, NULL);
+	json_t *answering = NULL; /* who answers at the other members */
+	r = duty_members(lugd_of(c)->duty, &answering, e);
+	if (r < 0)
+		return r;
+	_cleanup_(json_decrefp) json_t *owned = answering;
 	return api_reply(c,
-			 json_pack("{s:O, s:O, s:O, s:o, s:b, s:s}", "now", now, "incoming",
+			 json_pack("{s:O, s:O, s:O, s:O, s:b, s:s}", "now", now, "incoming",
 				   incoming, "outgoing", outgoing, "members",
-				   members_json(lugd_of(c)), "more",
+				   json_object_get(answering, "members"), "more",
 				   json_object_get(requests, "next") != NULL, "time",
 				   time_utc(time_now_ms() / 1000, now_text)),
 			 e);

@@ -160,6 +160,14 @@ int api_session_prefer(struct api_call *c, struct err *e)
 	return r;
 }
 
+/* The proof itself was asked for on the way here, as for every act of step-up. */
+int api_session_prove(struct api_call *c, struct err *e)
+{
+	if (strstr(c->web->accept, "text/html"))
+		c->web->location = next_of(c);
+	return record(c, AUDIT_LOGIN, "session.prove", "", NULL, e);
+}
+
 /* ---- assets, stream, reports ---- */
 
 int api_home(struct api_call *c, struct err *e)

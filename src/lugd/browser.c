@@ -192,7 +192,7 @@ static int check_sender(struct visit *v)
 static bool needs_step_up(const struct api_call *c)
 {
 	static api_handler *const acts[] = {
-		api_requests_send,   api_requests_approve,  api_backup,
+		api_session_prove,   api_requests_send,	    api_requests_approve, api_backup,
 		api_credentials_add, api_credentials_reset, api_officers_set};
 	const char *draft = api_query(c, "draft");
 	if (c->route->handler == api_requests_new && !(draft && !strcmp(draft, "1")))
@@ -293,6 +293,8 @@ static void show_failure(struct visit *v, int code)
 	bool may_show =
 		show && (v->signed_in || page_form_show(c->route->handler) == api_sign_in_show);
 	int r = may_show ? show_form_again(v, show, code) : -ERR_NOENT;
+	if (r < 0 && code == -ERR_STEP_UP)
+		r = visit_page(v, "proof", NULL, code, &e);
 	if (r < 0)
 		r = visit_page(v, "error", NULL, code, &e);
 	if (r < 0)
@@ -303,6 +305,7 @@ static int show_answer(struct visit *v)
 {
 	struct api_call *c = v->c;
 	const char *name = page_find(c->route->handler);
+	c->web->attachment = c->route->audit == API_AUDIT_EXPORT;
 	if (c->web->location || c->web->stream || c->raw_type)
 		return 0;
 	if (page_form_show(c->route->handler) && v->fields && v->html) {

@@ -131,6 +131,10 @@ static json_t *codes_json(void)
 		}
 		json_array_append_new(list, json_string(rows[i].code));
 	}
+	json_object_set_new(
+		o, "policy",
+		json_pack("[s, s, s, s, s]", "haircut", "fifo", "lifo", "tiho", "poison"));
+	json_object_set_new(o, "flow", json_pack("[s, s]", "forward", "backward"));
 	json_object_set_new(o, "role", officer_roles_json(API_ANY_ROLE));
 	return o;
 }
@@ -216,9 +220,10 @@ static json_t *typed_before(const json_t *data)
 static json_t *model(const struct visit *v, const json_t *data, int code)
 {
 	char now[TIME_TEXT_MAX];
-	json_t *at = json_pack("{s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "viewer",
+	json_t *at = json_pack("{s:o, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "viewer",
 			       viewer_json(v), "node", lugd_node(v->d), "csrf", v->session.csrf,
-			       "now", time_utc(v->now_s, now), "route", v->c->route->name,
+			       "now", time_utc(v->now_s, now), "route", v->c->route->name, "target",
+			       v->c->route->method == API_GET ? v->c->web->target : "/v1/desk",
 			       "languages", languages_json(), "codes", codes_json(), "query",
 			       query_json(v->c), "error", error_json(v, code));
 	if (!at)

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A night's work: what rings is acknowledged, accepted, answered; with the keyboard alone; what is wrong stands at its field.
-import { check, freshCode, lug, originOf, same, shot, signIn, test } from "./lib.mjs";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { axe, check, freshCode, lug, originOf, same, shot, signIn, test } from "./lib.mjs";
 
-export async function workTests({ browser, who }) {
+export async function workTests({ browser, who, folder }) {
   const it = who("it");
   const origin = originOf(it);
 
@@ -132,6 +134,35 @@ export async function workTests({ browser, who }) {
     same(await rows.count(), 2);
     check((await rows.nth(1).textContent()).includes("bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq"), "what was meant");
     check((await page.inputValue("#q")).startsWith("Ha pagato"), "what was pasted stays");
+    await context.close();
+  });
+
+  await test("a trace: asked for, drawn, the same in tables; its holders lead to their addresses", async () => {
+    const context = await signIn(browser, it);
+    const page = await context.newPage();
+    const scenario = JSON.parse(readFileSync(join(folder, "demo/chain/scenario.json"), "utf8"));
+    await page.goto(`${origin}/v1/ledger/traces`);
+    await page.fill("#seeds", "no such thing");
+    await page.click("form button.main");
+    await page.waitForURL("**/v1/ledger/traces/*");
+    await page.goto(`${origin}/v1/ledger/traces`);
+    await page.fill("#seeds", scenario.victims[0].outpoint);
+    await page.click("form button.main");
+    await page.waitForURL("**/v1/ledger/traces/*");
+    await page.waitForSelector("svg.graph rect", { timeout: 15_000 });
+    check((await page.locator("svg.graph rect").count()) > 3, "the flow is drawn");
+    check((await page.textContent("main")).includes("le entrate eguagliano le uscite"), "the sums were proved");
+    same(await axe(page), []);
+    await shot(page, "trace-it");
+    await page.click("table a[href*='/v1/ledger/addresses/']");
+    await page.waitForURL("**/v1/ledger/addresses/*");
+    check((await page.locator("tbody tr").count()) >= 1, "its transactions");
+    same(await axe(page), []);
+    await shot(page, "address-it");
+    await page.click("tbody a");
+    await page.waitForURL("**/v1/ledger/transactions/*");
+    same(await axe(page), []);
+    await shot(page, "transaction-it");
     await context.close();
   });
 

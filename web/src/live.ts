@@ -5,6 +5,7 @@ import htmx from "htmx.org";
 
 const LOST_MS = 30_000;
 const CHECK_MS = 2_000;
+const POLL_MS = 2_000; // a part that is being made says data-poll
 const CALM_MS = 300; // several changes in a row are one
 
 declare const trustedTypes: { createPolicy(name: string, rules: { createHTML(s: string): string }): unknown } | undefined;
@@ -55,6 +56,7 @@ export function live(): void {
     if (!part || due !== undefined) return;
     due = window.setTimeout(() => { due = undefined; void refresh(part); }, CALM_MS);
   };
+  window.setInterval(() => { if (document.querySelector("#live[data-poll]")) schedule(); }, POLL_MS);
   source.addEventListener("ping", hear);
   source.addEventListener("change", () => { hear(); schedule(); });
   window.setInterval(() => {
