@@ -160,19 +160,12 @@ int play_init(struct play *p, struct err *e)
 	for (int i = 0; r == 0 && i < DEMO_NODES; i++)
 		r = demo_start(d, (enum demo_node_id)i, e);
 	for (int i = 0; r == 0 && i < DEMO_NODES; i++)
-<<<<<<< HEAD
-		r = demo_as(
-			d, (enum demo_node_id)i, OFFICER,
-			(const char *[]){"officer", "set", APPROVER, "--roles", "approver,auditor", NULL},
-			NULL, e);
-	for (int i = 0; r == 0 && i < DEMO_NODES; i++)
-		r = duty_staff(p, (enum demo_node_id)i, e);
-=======
 		r = demo_as(d, (enum demo_node_id)i, OFFICER,
 			    (const char *[]){"officer", "set", APPROVER, "--roles",
 					     "approver,auditor", NULL},
 			    NULL, e);
->>>>>>> 632a628 (console: count assets from one, two fields beside each other)
+	for (int i = 0; r == 0 && i < DEMO_NODES; i++)
+		r = duty_staff(p, (enum demo_node_id)i, e);
 	return demo_end(
 		d, r, 0, e,
 		"three lugd answer on their sockets, each with a duty roster; governance and identity keys stay offline");
