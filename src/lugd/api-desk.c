@@ -85,11 +85,10 @@ int api_desk(struct api_call *c, struct err *e)
 	_cleanup_(json_decrefp) json_t *requests = page;
 	if (sort_out(json_object_get(requests, "requests"), now, incoming, outgoing) < 0)
 		return err_set(e, ERR_NOMEM, NULL, NULL);
-	json_t *answering = NULL; /* who answers at the other members */
+	_cleanup_(json_decrefp) json_t *answering = NULL; /* who answers at the other members */
 	r = duty_members(lugd_of(c)->duty, &answering, e);
 	if (r < 0)
 		return r;
-	_cleanup_(json_decrefp) json_t *owned = answering;
 	return api_reply(c,
 			 json_pack("{s:O, s:O, s:O, s:O, s:b, s:s}", "now", now, "incoming",
 				   incoming, "outgoing", outgoing, "members",

@@ -115,12 +115,12 @@ static int find_requests(struct api_call *c, const json_t *items, const char *wo
 {
 	const struct actor a = lugd_actor(c);
 	_cleanup_(json_decrefp) json_t *found = json_array();
-	json_t *page = NULL, *head;
+	_cleanup_(json_decrefp) json_t *page = NULL;
+	json_t *head;
 	size_t i;
 	int r = request_list(lugd_requests(lugd_of(c)), &a,
 			     &(const struct request_filter){.all = true, .limit = SEARCH_REQUESTS},
 			     &page, e);
-	_cleanup_(json_decrefp) json_t *owned = page;
 	json_array_foreach (json_object_get(page, "requests"), i, head) {
 		if (r < 0 || json_array_size(found) == SEARCH_FOUND)
 			break;

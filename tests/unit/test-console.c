@@ -163,7 +163,7 @@ static void test_forms_refuse(void **state)
 	json_t *fields = NULL;
 	buf_init(&many, 1 << 20);
 	for (int i = 0; i <= FORM_FIELDS_MAX; i++)
-		buf_printf(&many, "&f%d=1" + !i, i);
+		buf_printf(&many, "%sf%d=1", i ? "&" : "", i);
 	assert_int_equal(form_parse(many.p, many.len, &fields, NULL), -ERR_OVERSIZE);
 }
 
