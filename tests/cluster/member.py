@@ -174,8 +174,18 @@ class Member:
         c.close()
         return status, reply
 
+    def meet(self, node):
+        """Show a head (docs/protocol/streams.md 5): nothing received, and how far this stream has come. No parcel is taken before."""
+        zeros = b64(bytes(32))
+        text = (f"{TYPE}head/v1\nfrom {self.name}\nto {node.name}\ntime {int(time.time() * 1000)}\nreceived 1 0 {zeros}\ntop 0\n"
+                f"sent 1 {self.seq - 1} {b64(self.prev)}\nshown 1 0\n")
+        note = self.node.sign(text).encode()
+        status, reply = self.post(node, "/x/v1/heads", struct.pack(">I", len(note)) + note, "frames")
+        assert status == 200, (status, reply)
+
     def send(self, node, text, parcel):
         """Post one parcel; the receipts and refusals that came back, in words. A stored parcel uses up its number."""
+        self.meet(node)
         status, reply = self.post(node, "/x/v1/parcels", parcel)
         assert status == 200, (status, reply)
         out = []

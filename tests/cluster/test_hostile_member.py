@@ -47,6 +47,7 @@ def test_replayed_parcels_get_the_first_answer_and_no_effect(cluster, jp):
         status, reply = jp.post(cluster.fr, "/x/v1/parcels", parcel)
         assert status == 200 and reply.count(b"R1 stored") == 1 and reply.count(b"R2 accepted") == 1
     cluster.fr.restart()
+    jp.meet(cluster.fr)
     status, reply = jp.post(cluster.fr, "/x/v1/parcels", parcel)
     assert status == 200 and first == ["R1 stored", "R2 accepted"] and reply.count(b"R2 accepted") == 1
     assert at_desk(cluster) == before | {request["id"]}

@@ -136,7 +136,7 @@ def test_texts_for_people_are_whole(rome, paris, tmp_path):
 def test_for_people(rome, tmp_path):
     r = subprocess.run([LUG, "request", "new", "--type", "SEIZE", "--node", rome.folder, "--officer", "anna"], capture_output=True,
                        text=True, timeout=60)
-    assert r.returncode == 2 and r.stderr.startswith("lug: type not in the list of types\n"), r.stderr
+    assert r.returncode == 2 and r.stderr.startswith("lug: type not in the list of types: FREEZE, "), r.stderr
     made = new(rome, tmp_path)
     r = subprocess.run([LUG, "request", "show", made["id"][:13], "--node", rome.folder, "--officer", "anna"], capture_output=True,
                        text=True, timeout=60)
