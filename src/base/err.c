@@ -33,6 +33,8 @@ int err_errno(int system_errno)
 		return -ERR_NOENT; /* the path leads nowhere: no fault of the disk */
 	if (system_errno == EISDIR)
 		return -ERR_FORMAT;
+	if (system_errno == EFBIG || system_errno == EDQUOT)
+		return -ERR_NOSPC; /* a limit of the user is full, not the disk: the remedy is the same */
 	return system_errno && err_row(system_errno) ? -system_errno : -ERR_IO;
 }
 

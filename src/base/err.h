@@ -31,7 +31,8 @@ struct err {
 int err_set(struct err *e, int code, const char *field, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/** err_errno - errno as a code of ours: -ERR_X as in the table; ENOTDIR: -ERR_NOENT, EISDIR: -ERR_FORMAT; else -ERR_IO */
+/** err_errno - errno as a code of ours: -ERR_X as in the table; ENOTDIR: -ERR_NOENT, EISDIR: -ERR_FORMAT, EFBIG and
+ * EDQUOT: -ERR_NOSPC; else -ERR_IO */
 int err_errno(int system_errno);
 
 /** err_name - stable API name of a code ("four-eyes", "noent"); "unknown" if not in the table. Valid until the thread's next call */

@@ -11,7 +11,7 @@ int file_read(const char *path, struct buf *out, struct err *e) WARN_UNUSED;
 
 /** file_write - replace a file so that after a crash either the old or the new one is there: temporary file beside it, fsync,
  *               rename, fsync of the folder
- * In:      mode     permission bits, for example 0600
+ * In:      mode     permission bits, for example 0600: exactly these, whatever the umask says
  * Returns: 0; -ERR_NOSPC, -ERR_ACCES or another errno, with the path in e; the old file is then untouched */
 int file_write(const char *path, const void *p, size_t len, unsigned mode,
 	       struct err *e) WARN_UNUSED;

@@ -124,6 +124,7 @@ static void harden_early(void)
 	(void)setrlimit(RLIMIT_CORE, &none); /* checked again, and for success, by keyd_sandbox */
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	signal(SIGINT, SIG_IGN); /* a terminal's ^C reaches the group; lugd decides when we end */
 }
 

@@ -38,7 +38,7 @@ static void print_error(const struct lug *l, const struct err *e)
 	text_utf8(e->field, field, sizeof(field));
 	if (l->json && lug_json_printed())
 		return;
-	if (l->json) {
+	if (l->json && !ferror(stdout)) {
 		_cleanup_(json_decrefp) json_t *j = json_pack(
 			"{s:{s:s,s:s,s:s,s:s}}", "error", "code", err_name(e->code), "field", field,
 			"message", message, "remedy", err_sentence(e->code));
@@ -141,6 +141,16 @@ static int find_help(const struct lug *l, int argc, char **argv, bool *ret_asked
 	return help_print(l, argv[0], NULL, e);
 }
 
+/* Whether all of the output left the program: what stdio dropped on the way counts as well as what is still to go. */
+static int output_end(struct err *e)
+{
+	bool ended = fflush(stdout) == 0;
+	if (ended && !ferror(stdout))
+		return 0;
+	return err_set(e, ended ? -ERR_IO : err_errno(errno), NULL, "cannot write the output: %s",
+		       ended ? "is the disk full?" : strerror(errno));
+}
+
 /* No verb: the help that was asked for, or what is wrong. */
 static int without_verb(struct lug *l, int argc, char **argv)
 {
@@ -148,9 +158,11 @@ static int without_verb(struct lug *l, int argc, char **argv)
 	bool asked;
 	int r = find_help(l, argc, argv, &asked, &e);
 	if (r == 0)
+		r = output_end(&e);
+	if (r == 0)
 		return asked ? EXIT_OK : EXIT_USAGE;
 	print_error(l, &e);
-	return EXIT_USAGE;
+	return r == -ERR_INVAL ? EXIT_USAGE : EXIT_FAILED;
 }
 
 /* Before the options are understood: an error in them is told in JSON, too. */
@@ -181,10 +193,7 @@ static int run_verb(struct lug *l, const struct verb *v, int argc, char **argv, 
 	take_common(l, &args);
 	if (r == 0)
 		r = args_flag(&args, "help") ? help_print(l, NULL, v, e) : v->run(l, &args, e);
-	if (r == 0 && fflush(stdout) == EOF)
-		r = err_set(e, err_errno(errno), NULL, "cannot write the output: %s",
-			    strerror(errno));
-	return r;
+	return r < 0 ? r : output_end(e);
 }
 
 int main(int argc, char **argv)
@@ -196,6 +205,8 @@ int main(int argc, char **argv)
 	if (MB_CUR_MAX == 1)
 		setlocale(LC_CTYPE, "C.UTF-8");
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ,
+	       SIG_IGN); /* a limit on files is an error like a full disk, not an end without a word */
 	l.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
 	l.progress = isatty(STDERR_FILENO);
 	if (sodium_init() < 0) {

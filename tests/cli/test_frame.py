@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import shlex
 import subprocess
 
@@ -134,6 +135,26 @@ def test_a_folder_is_no_fault_of_the_disk(tmp_path):
     for args in (["extract", tmp_path], ["network", "show", tmp_path], ["ledger", "info", "--ledger", LUG]):
         r = lug(*args)
         assert r.returncode == 1 and "check the disk" not in r.stderr, r.stderr
+
+
+@pytest.mark.parametrize("args", [("--help",), ("trace", "--help"), ("version",), ("version", "--json"), ("completion", "bash"),
+                                  ("manual",), ("extract", LUG + ".txt"), ("--json", "vers")])
+def test_a_full_disk_behind_the_output_is_an_error(args, tmp_path):
+    """However the output leaves stdio: at the end, or in parts on the way."""
+    text = tmp_path / "long.txt"
+    text.write_text("1BgGZ9tcN4rm9KBzDn7KprQz87SZ26SAMH\n" * 2000)
+    args = [str(text) if a == LUG + ".txt" else a for a in args]
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        r = subprocess.run([LUG, *args], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert r.returncode in (1, 2) and r.stderr.startswith("lug: "), r
+
+
+def test_a_limit_on_files_is_an_error_like_a_full_disk(tmp_path):
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20, 20))
+    r = subprocess.run([LUG, "network", "keygen", "--name", "example.org", "--out", str(tmp_path / "key"), "--json"],
+                       capture_output=True, text=True, timeout=60, preexec_fn=limit)
+    assert r.returncode == 1 and json.loads(r.stdout)["error"]["code"] == "nospc", r
+    assert os.listdir(tmp_path) == []
 
 
 def test_network_note_with_json_and_out(tmp_path):

@@ -38,6 +38,8 @@ static void test_err(void **state)
 	assert_int_equal(err_errno(EXDEV), -ERR_IO);
 	assert_int_equal(err_errno(ENOTDIR), -ERR_NOENT);
 	assert_int_equal(err_errno(EISDIR), -ERR_FORMAT);
+	assert_int_equal(err_errno(EFBIG), -ERR_NOSPC);
+	assert_int_equal(err_errno(EDQUOT), -ERR_NOSPC);
 	char long_text[1000];
 	memset(long_text, 'x', sizeof(long_text) - 1);
 	long_text[sizeof(long_text) - 1] = 0;
