@@ -222,7 +222,7 @@ static void write_into(const char *path, const struct buf *table)
 	buf_put(&out, text, (size_t)(begin - text));
 	buf_put(&out, table->p, table->len);
 	buf_put(&out, end, strlen(end));
-	must(!buf_err(&out) && file_write(path, out.p, out.len, 0666, &e) == 0, path, &e);
+	must(!buf_err(&out) && file_write(path, out.p, out.len, 0644, &e) == 0, path, &e);
 	buf_done(&doc);
 	buf_done(&out);
 }

@@ -387,10 +387,10 @@ static int finish_import(const char *dir, const char *name, struct buf *bytes,
 		return r;
 	r = compare_old(path, &m->file, &m->arena, &ret->source);
 	if (r == 0)
-		r = file_mkdirs(dir, 0777, e);
+		r = file_mkdirs(dir, 0755, e);
 	if (r == 0)
 		r = keep_previous(path, e);
-	return r < 0 ? r : file_write(path, m->file.bytes, m->file.len, 0666, e);
+	return r < 0 ? r : file_write(path, m->file.bytes, m->file.len, 0644, e);
 }
 
 int label_import(const char *dir, const char *path, const struct label_import *opt,

@@ -343,6 +343,7 @@ def test_labels_verbs(tmp_path):
     pack.write_text(f"title: T\ncurrency: BTC\nlabel: L\ntags:\n- address: {good}\n- address: {bad}\n- address: x\n  currency: DOGE\n")
     (one,) = ask("ledger", "labels", "import", pack, "--labels", tmp_path / "l")
     assert (one["name"], one["labels"], one["quarantined"]) == ("some-pack", 1, 2)
+    assert [oct(p.stat().st_mode & 0o777) for p in (tmp_path / "l").iterdir()] == ["0o644"]  # nobody else adds labels
     assert [(q["line"], q["code"]) for q in one["quarantine"]] == [(6, "checksum"), (7, "unsupported")]
     pack.write_text(f"title: T\ncurrency: BTC\nlabel: L\ntags:\n- address: 3P14159f73E4gFr7JterCCQh9QjiTjiZrG\n")
     r = lug("ledger", "labels", "import", pack, "--labels", tmp_path / "l")
@@ -384,7 +385,15 @@ def test_chaingen_folders(tmp_path):
         assert bool(got["undo_checked"]) == ("--rev" in extra)
     for bad in (("--blocks", "x"), ("--scenario", "theft"), ("--scenario", "ransom", "--blocks", 120), ("stray",)):
         assert run("chaingen", "--out", tmp_path / "bad", *bad).returncode == 1
+    for bad in (("--time", "2010-01-01T00:00:00Z"), ("--time", "2106-02-07T00:00:00Z"), ("--blocks", 800000)):
+        r = run("chaingen", "--out", tmp_path / "bad-time", *bad)
+        assert r.returncode == 1 and "do not lie between" in r.stderr, bad
     assert run("chaingen").returncode == 1
+    assert run("chaingen", "--out", "").returncode == 1
+    before = (tmp_path / "1" / "blocks" / "xor.dat").read_bytes()
+    r = run("chaingen", "--out", tmp_path / "1", "--blocks", 5)
+    assert r.returncode == 1 and "choose a new folder" in r.stderr
+    assert (tmp_path / "1" / "blocks" / "xor.dat").read_bytes() == before
 
 
 @pytest.mark.skipif(not DATA, reason="LUG_DATA is not set: mainnet blocks 0 to 4312 are not traced")

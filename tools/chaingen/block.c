@@ -6,7 +6,7 @@
 enum { HEADER_LEN = 80, VERSION = 0x20000000 };
 #define REGTEST_BITS UINT32_C(0x207fffff)
 /* Bitcoin Core, kernel/chainparams.cpp, CRegTestParams: the genesis block's fields. */
-enum { GENESIS_TIME = 1296688602, GENESIS_NONCE = 2 };
+enum { GENESIS_NONCE = 2 };
 static const char genesis_tx_hex[] =
 	"01000000010000000000000000000000000000000000000000000000000000000000000000ffffffff4d04ffff001d"
 	"0104455468652054696d65732030332f4a616e2f32303039204368616e63656c6c6f72206f6e206272696e6b206f66"
@@ -210,7 +210,7 @@ void block_end(struct gen *g)
 	buf_init(&undo, 64 << 20);
 	undo_close(g, &undo);
 	memcpy(prev, g->tip, 32);
-	g->time += 1 + (uint32_t)prng_below(&g->rng, 1198);
+	g->time += 1 + (uint32_t)prng_below(&g->rng, 2 * BLOCK_S - 2);
 	bool stale = g->opt.stale && g->height + 4 < g->opt.blocks && prng_chance(&g->rng, 1, 12);
 	if (stale && prng_chance(&g->rng, 1, 2)) {
 		stale_write(g, prev);

@@ -99,9 +99,12 @@ struct block_file *files_open(const struct options *o, uint64_t seed)
 	struct block_file *f = gen_calloc(1, sizeof(*f));
 	char path[PATH_LEN];
 	struct err e;
-	snprintf(path, sizeof(path), "%s/blocks", o->out);
-	if (file_mkdirs(path, 0777, &e) < 0)
+	if (file_mkdirs(o->out, 0777, &e) < 0)
 		gen_die("%s", e.message);
+	snprintf(path, sizeof(path), "%s/blocks", o->out);
+	/* A chain that is there already would stay in part: other files, another key. */
+	if (mkdir(path, 0777) < 0)
+		gen_die("cannot make %s: %s; choose a new folder", path, strerror(errno));
 	f->o = o;
 	f->blk.name = "blk";
 	f->rev.name = "rev";
@@ -109,7 +112,7 @@ struct block_file *files_open(const struct options *o, uint64_t seed)
 	if (o->xor) {
 		prng_bytes(&f->rng, f->key, sizeof(f->key));
 		snprintf(path, sizeof(path), "%s/blocks/xor.dat", o->out);
-		if (file_write(path, f->key, sizeof(f->key), 0666, &e) < 0)
+		if (file_write(path, f->key, sizeof(f->key), 0644, &e) < 0)
 			gen_die("%s", e.message);
 	}
 	file_next(f, &f->blk, 0);

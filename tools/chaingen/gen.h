@@ -17,7 +17,9 @@ enum {
 	BLOCK_TX_MAX = 20000,
 	BLOCK_BYTES_MAX = 3500000, /* below the 4,000,000 weight units in any case */
 	MATURITY = 100,
-	HALVING = 150, /* blocks, as on regtest */
+	HALVING = 150,		   /* blocks, as on regtest */
+	BLOCK_S = 600,		   /* between two blocks, on average */
+	GENESIS_TIME = 1296688602, /* regtest's */
 	DUST_SAT = 546,
 	WORTH_SAT =
 		40000, /* below, a coin is spent only beside others: it would not pay for two outputs */

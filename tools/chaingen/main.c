@@ -11,7 +11,7 @@ static const char usage[] =
 	"Usage: chaingen --out DIR [options]\n"
 	"Make a regtest chain in DIR/blocks (blk*.dat as Bitcoin Core writes them) and the truth about it in DIR/truth.\n"
 	"The same options give the same bytes.\n\n"
-	"  --out DIR            folder to write to, made if missing\n"
+	"  --out DIR            folder to write to, made if missing; it must not hold a chain yet\n"
 	"  --seed N             another chain for each seed (default 1)\n"
 	"  --transactions N     about how many (default 20000)\n"
 	"  --blocks N           how many (default: 200, and one more for each 2000 transactions)\n"
@@ -109,6 +109,15 @@ static void option(struct options *o, int c, const char *name)
 	}
 }
 
+/* A header's time has 32 bits, and no block comes before the genesis block. */
+static void time_check(const struct options *o)
+{
+	int64_t begin_s = o->end_s - (int64_t)o->blocks * BLOCK_S;
+	if (begin_s <= GENESIS_TIME || o->end_s + (int64_t)o->blocks * BLOCK_S > UINT32_MAX)
+		gen_die("%u blocks of ten minutes that end at --time do not lie between 2011-02-02 and 2106",
+			o->blocks);
+}
+
 static void options_read(struct options *o, int argc, char **argv)
 {
 	int xor = 0, stale = 0, rev = 0, truncate = 0, zero_tail = 0, no_truth = 0, quiet = 0, at;
@@ -134,10 +143,11 @@ static void options_read(struct options *o, int argc, char **argv)
 			option(o, c, c == '?' ? "" : all[at].name);
 	if (optind < argc)
 		gen_die("\"%s\" is not an option; try --help", argv[optind]);
-	if (!o->out)
+	if (!o->out || !*o->out)
 		gen_die("--out DIR is needed; try --help");
 	if (!o->blocks)
 		o->blocks = 200 + (uint32_t)(o->transactions / 2000);
+	time_check(o);
 	o->xor = xor;
 	o->stale = stale;
 	o->rev = rev;
@@ -217,7 +227,7 @@ static void chain_make(struct gen *g)
 {
 	struct ransom *r = g->opt.scenario ? ransom_new(g) : NULL;
 	block_genesis(g);
-	g->time = (uint32_t)(g->opt.end_s - (int64_t)g->opt.blocks * 600);
+	g->time = (uint32_t)(g->opt.end_s - (int64_t)g->opt.blocks * BLOCK_S);
 	for (g->height = 1; g->height <= g->opt.blocks; g->height++) {
 		block_begin(g);
 		if (r)

@@ -396,7 +396,7 @@ static void write_text(const struct gen *g, const char *name, const char *text)
 	char path[4096];
 	struct err e;
 	snprintf(path, sizeof(path), "%s/%s", g->opt.out, name);
-	if (file_write(path, text, strlen(text), 0666, &e) < 0)
+	if (file_write(path, text, strlen(text), 0644, &e) < 0)
 		gen_die("%s", e.message);
 }
 
