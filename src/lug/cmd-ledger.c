@@ -133,11 +133,7 @@ static void print_import(const struct lug *l, const struct ledger_import_result 
 	double s = (double)took_ms / 1000, mb = (double)res->byte_n / 1e6;
 
 	print_remarks(l, res);
-	if (!res->finished)
-		printf("%sstopped%s after %" PRIu64
-		       " blocks; run the same command again to go on\n",
-		       color(l, COLOR_WARN), color(l, COLOR_OFF), res->added_n);
-	else
+	if (res->finished)
 		printf("%sok%s  block %" PRIu32 " %s\n    %" PRIu64
 		       " blocks added (%.1f MB in %.1f s, %.0f MB/s), %" PRIu64
 		       " transactions, %" PRIu64 " addresses\n",
@@ -186,9 +182,14 @@ static int run_import(struct lug *l, const struct args *a, struct err *e)
 		return r;
 	took = time_mono_ms() - began;
 	if (l->json)
-		return lug_print_json(import_json(&res, led ? ledger_info(led) : NULL, took), e);
-	print_import(l, &res, led ? ledger_info(led) : NULL, took);
-	return 0;
+		r = lug_print_json(import_json(&res, led ? ledger_info(led) : NULL, took), e);
+	else
+		print_import(l, &res, led ? ledger_info(led) : NULL, took);
+	if (r < 0 || res.finished)
+		return r;
+	return err_set(e, ERR_AGAIN, NULL,
+		       "stopped after %" PRIu64 " blocks; run the same command again to go on",
+		       res.added_n);
 }
 
 #define LEDGER_OPT                                                                             \
