@@ -31,6 +31,17 @@ static bool lacks_subject(const char *message)
 	return false;
 }
 
+/* Returns: whether it left the program; on a full disk behind stdout it is told on stderr instead. */
+static bool print_error_json(const struct err *e, const char *field, const char *message)
+{
+	_cleanup_(json_decrefp) json_t *j =
+		json_pack("{s:{s:s,s:s,s:s,s:s}}", "error", "code", err_name(e->code), "field",
+			  field, "message", message, "remedy", err_sentence(e->code));
+	_cleanup_(freep) char *text = json_text(j);
+	bool put = puts(text ? text : "{\"error\":{\"code\":\"nomem\"}}") != EOF;
+	return fflush(stdout) == 0 && put && !ferror(stdout);
+}
+
 static void print_error(const struct lug *l, const struct err *e)
 {
 	char message[ERR_MESSAGE_MAX], field[ERR_FIELD_MAX];
@@ -38,14 +49,8 @@ static void print_error(const struct lug *l, const struct err *e)
 	text_utf8(e->field, field, sizeof(field));
 	if (l->json && lug_json_printed())
 		return;
-	if (l->json && !ferror(stdout)) {
-		_cleanup_(json_decrefp) json_t *j = json_pack(
-			"{s:{s:s,s:s,s:s,s:s}}", "error", "code", err_name(e->code), "field", field,
-			"message", message, "remedy", err_sentence(e->code));
-		_cleanup_(freep) char *text = json_text(j);
-		puts(text ? text : "{\"error\":{\"code\":\"nomem\"}}");
+	if (l->json && print_error_json(e, field, message))
 		return;
-	}
 	bool named = !field[0] || !lacks_subject(message);
 	fprintf(stderr, "lug: %s%s%s\n", named ? "" : text_safe(field), named ? "" : " ",
 		text_safe(message));

@@ -151,7 +151,7 @@ def test_a_full_disk_behind_the_output_is_an_error(args, tmp_path):
 
 def test_a_limit_on_files_is_an_error_like_a_full_disk(tmp_path):
     limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20, 20))
-    r = subprocess.run([LUG, "network", "keygen", "--name", "example.org", "--out", str(tmp_path / "key"), "--json"],
+    r = subprocess.run([LUG, "network", "keygen", "--name", "example.org", str(tmp_path / "key"), "--json"],
                        capture_output=True, text=True, timeout=60, preexec_fn=limit)
     assert r.returncode == 1 and json.loads(r.stdout)["error"]["code"] == "nospc", r
     assert os.listdir(tmp_path) == []
