@@ -4,6 +4,7 @@
 #define AUDIT_AUDIT_INT_H
 #include "audit/audit.h"
 #include "audit/merkle.h"
+#include "audit/witness.h"
 #include "base/cursor.h"
 
 struct store;
@@ -99,6 +100,14 @@ struct folder {
  * Returns: 0; -ERR_NOMEM; as checkpoint_read */
 int folder_open(struct folder *f, const char *dir, struct err *e) WARN_UNUSED;
 void folder_done(struct folder *f);
+
+/** checkpoint_signed - is a checkpoint signed by a key of its log that counts
+ * In:      note     what head was parsed from
+ *          key      witness.h
+ * Returns: 0; -ERR_MEMBER_UNKNOWN no such log; -ERR_KEY_UNKNOWN no key of the log has signed, or the first reason why its key does
+ *          not count; -ERR_SIGNATURE; as note_parse */
+int checkpoint_signed(const void *note, size_t len, const struct audit_checkpoint *head,
+		      witness_key_fn *key, void *ctx, struct err *e) WARN_UNUSED;
 
 /** checkpoint_text - origin, size and root as the text to be signed, into an empty b
  * Returns: 0; as buf_err */

@@ -72,17 +72,18 @@ static int read_question(const void *body, size_t len, struct question *q, struc
 }
 
 /* By any key that the log has in force; the first reason why not, when none has signed. */
-static int check_signature(const struct question *q, witness_key_fn *key, void *ctx, struct err *e)
+int checkpoint_signed(const void *note, size_t len, const struct audit_checkpoint *head,
+		      witness_key_fn *key, void *ctx, struct err *e)
 {
 	struct note n;
 	struct note_verifier v;
-	int found = -ERR_KEY_UNKNOWN, r = note_parse(q->note, q->note_len, &n, e);
+	int found = -ERR_KEY_UNKNOWN, r = note_parse(note, len, &n, e);
 	for (size_t i = 0; r == 0 && i < n.sigs_n; i++) {
 		const struct note_sig *sig = &n.sigs[i];
-		if (sig->name_len != strlen(q->head.origin) ||
-		    memcmp(n.p + sig->name_off, q->head.origin, sig->name_len) != 0)
+		if (sig->name_len != strlen(head->origin) ||
+		    memcmp(n.p + sig->name_off, head->origin, sig->name_len) != 0)
 			continue;
-		int k = key(ctx, q->head.origin, sig->name_len, sig->key_id, &v, e);
+		int k = key(ctx, head->origin, sig->name_len, sig->key_id, &v, e);
 		if (k == -ERR_MEMBER_UNKNOWN)
 			return k;
 		if (k == 0)
@@ -90,7 +91,7 @@ static int check_signature(const struct question *q, witness_key_fn *key, void *
 		found = k;
 	}
 	return r < 0 ? r
-		     : err_set(e, found, "checkpoint", "No key of %s has signed.", q->head.origin);
+		     : err_set(e, found, "checkpoint", "No key of %s has signed.", head->origin);
 }
 
 /* ---- what is kept ---- */
@@ -192,8 +193,24 @@ int witness_add(struct store *s, const struct audit_key *own, witness_key_fn *ke
 		return err_set(e, ERR_NOMEM, NULL, NULL);
 	int r = read_question(body, len, q, e);
 	if (r == 0)
-		r = check_signature(q, key, ctx, e);
+		r = checkpoint_signed(q->note, q->note_len, &q->head, key, ctx, e);
 	if (r == 0)
 		r = decide(s, q, now_s, ret_size, e);
 	return r < 0 ? r : cosignature_make(own, q->note, q->text_len, now_s, reply, e);
+}
+
+int witness_held(struct store *s, const char *origin, struct buf *note, struct err *e)
+{
+	STORE_ROWS(rows);
+	size_t len = 0;
+	int r = store_first(s, "SELECT note FROM audit_seen WHERE origin = ?",
+			    VALS(val_text(origin)), &rows, e);
+	if (r <= 0)
+		return r < 0 ? r
+			     : err_set(e, ERR_NOENT, "origin", "Nothing of %s was countersigned.",
+				       origin);
+	const char *p = row_text(&rows, "note", &len);
+	buf_put(note, p, len);
+	r = row_err(&rows, e);
+	return r < 0 ? r : buf_err(note);
 }

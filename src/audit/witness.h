@@ -40,6 +40,11 @@ int witness_add(struct store *s, const struct audit_key *own, witness_key_fn *ke
 		const void *body, size_t len, int64_t now_s, struct buf *reply, uint64_t *ret_size,
 		struct err *e) WARN_UNUSED;
 
+/** witness_held - the checkpoint of a log that was countersigned last, as the log signed it
+ * Out:     note     an initialised buffer, appended to
+ * Returns: 0; -ERR_NOENT none was; as store_exec, buf_err */
+int witness_held(struct store *s, const char *origin, struct buf *note, struct err *e) WARN_UNUSED;
+
 /* ---- having one's own log countersigned ---- */
 
 /** witness_ask - the question to one witness about the folder's present checkpoint
@@ -52,15 +57,24 @@ int witness_ask(struct store *s, const char *dir, const char *witness, int64_t n
 /** witness_signed - take a 200: check the line and keep it; then the file checkpoint.cosigned is made anew
  * In:      note     the checkpoint that was asked about
  *          key      the witness's log key by name and id
+ *          now_s    when it came, by this node's clock: the witness's own would let it speak for the future
  * Returns: 0; -ERR_FORMAT; -ERR_SIGNATURE; as key, file_write, store_exec */
 int witness_signed(struct store *s, const char *dir, const char *witness, const void *note,
 		   size_t note_len, const void *reply, size_t reply_len, witness_key_fn *key,
-		   void *ctx, struct err *e) WARN_UNUSED;
+		   void *ctx, int64_t now_s, struct err *e) WARN_UNUSED;
 
-/** witness_other_size - take a 409: the witness has this size of ours
- * Returns: 0 ask again; -ERR_STALE it is above what the folder has; -ERR_CONFLICT it is what we said: another root; -ERR_FORMAT */
+/** witness_other_size - take a 409: the witness says that it has this size of ours
+ * Returns: 0 ask again; -ERR_STALE it is above what the folder has; -ERR_CONFLICT it is what we said: another root; -ERR_FORMAT
+ * Notes:   anybody can say so: what follows from -ERR_STALE and -ERR_CONFLICT (and from a 422), witness_shown tells */
 int witness_other_size(struct store *s, const char *dir, const char *witness, const void *reply,
 		       size_t reply_len, struct err *e) WARN_UNUSED;
+
+/** witness_shown - take what a witness shows for it: the checkpoint of our log that it countersigned last
+ * In:      key      our own log's keys by name and id
+ * Returns: 0 our tree begins with it: nothing is wrong here, and it is asked from there on; -ERR_STALE it is larger than the
+ *          folder; -ERR_CONFLICT our tree had another root then; -ERR_FORMAT; as checkpoint_read, key: it proves nothing */
+int witness_shown(struct store *s, const char *dir, const char *witness, const void *note,
+		  size_t note_len, witness_key_fn *key, void *ctx, struct err *e) WARN_UNUSED;
 
 struct witness_state {
 	unsigned recent_n;  /* witnesses that countersigned at or after recent_s */

@@ -54,6 +54,13 @@ static int behind(const char *witness, uint64_t theirs, uint64_t ours, struct er
 		witness, (unsigned long long)theirs, (unsigned long long)ours);
 }
 
+static int other_tree(const char *witness, uint64_t size, struct err *e)
+{
+	return err_set(e, ERR_CONFLICT, witness,
+		       "%s has another tree of this node's audit log with %llu entries.", witness,
+		       (unsigned long long)size);
+}
+
 int witness_ask(struct store *s, const char *dir, const char *witness, int64_t now_s,
 		struct buf *body, size_t *ret_note, struct err *e)
 {
@@ -101,8 +108,9 @@ static int write_cosigned(struct store *s, const char *dir, const void *note, si
 
 /* The line belongs to the checkpoint when both together are a note that this witness has countersigned. */
 static int check_line(const void *note, size_t note_len, const void *line, size_t line_len,
-		      witness_key_fn *key, void *ctx, int64_t *ret_time_s, struct err *e)
+		      witness_key_fn *key, void *ctx, struct err *e)
 {
+	int64_t said_s;
 	struct buf b _cleanup_(buf_done);
 	struct note n;
 	struct note_verifier v;
@@ -114,20 +122,19 @@ static int check_line(const void *note, size_t note_len, const void *line, size_
 		return r;
 	const struct note_sig *sig = &n.sigs[n.sigs_n - 1];
 	r = key(ctx, n.p + sig->name_off, sig->name_len, sig->key_id, &v, e);
-	return r < 0 ? r : cosignature_check(b.p, b.len, &v, ret_time_s, e);
+	return r < 0 ? r : cosignature_check(b.p, b.len, &v, &said_s, e);
 }
 
 int witness_signed(struct store *s, const char *dir, const char *witness, const void *note,
 		   size_t note_len, const void *reply, size_t reply_len, witness_key_fn *key,
-		   void *ctx, struct err *e)
+		   void *ctx, int64_t now_s, struct err *e)
 {
 	struct audit_checkpoint head;
-	int64_t time_s = 0;
 	const char *end = memchr(reply, '\n', reply_len);
 	if (!end || (size_t)(end - (const char *)reply) + 1 != reply_len)
 		return err_set(e, ERR_FORMAT, witness, "One signature line is expected of %s.",
 			       witness);
-	int r = check_line(note, note_len, reply, reply_len, key, ctx, &time_s, e);
+	int r = check_line(note, note_len, reply, reply_len, key, ctx, e);
 	if (r == 0)
 		r = audit_checkpoint_parse(note, note_len, &head, e);
 	if (r < 0)
@@ -135,10 +142,17 @@ int witness_signed(struct store *s, const char *dir, const char *witness, const 
 	int64_t n = store_exec(
 		s,
 		"UPDATE audit_witness SET size = ?, signed_s = ?, note = ?, line = ? WHERE witness = ?",
-		VALS(val_u64(head.size), val_i64(time_s), val_textn(note, note_len),
+		VALS(val_u64(head.size), val_i64(now_s), val_textn(note, note_len),
 		     val_textn(reply, reply_len), val_text(witness)),
 		e);
 	return n < 0 ? (int)n : write_cosigned(s, dir, note, note_len, e);
+}
+
+static int set_size(struct store *s, const char *witness, uint64_t size, struct err *e)
+{
+	int64_t n = store_exec(s, "UPDATE audit_witness SET size = ? WHERE witness = ?",
+			       VALS(val_u64(size), val_text(witness)), e);
+	return n < 0 ? (int)n : 0;
 }
 
 int witness_other_size(struct store *s, const char *dir, const char *witness, const void *reply,
@@ -156,15 +170,50 @@ int witness_other_size(struct store *s, const char *dir, const char *witness, co
 		r = known_size(s, witness, 0, &said, e);
 	if (r < 0)
 		return r;
-	if (size == said)
-		return err_set(e, ERR_CONFLICT, witness,
-			       "%s has another tree of this node's audit log with %llu entries.",
-			       witness, (unsigned long long)size);
-	int64_t n = store_exec(s, "UPDATE audit_witness SET size = ? WHERE witness = ?",
-			       VALS(val_u64(size), val_text(witness)), e);
-	if (n < 0)
-		return (int)n;
-	return size > head.size ? behind(witness, size, head.size, e) : 0;
+	if (size > head.size)
+		return behind(witness, size, head.size, e);
+	return size == said ? other_tree(witness, size, e) : set_size(s, witness, size, e);
+}
+
+/* ---- what a witness shows ---- */
+
+/* The root that the folder's tree had when it was of this size. */
+static int root_then(struct folder *f, uint64_t size, uint8_t ret32[static 32], struct err *e)
+{
+	struct merkle_front front;
+	struct merkle_source src = tile_source(f->tiles);
+	int r = merkle_front_load(&src, size, &front, e);
+	if (r == 0)
+		merkle_front_root(&front, ret32);
+	return r;
+}
+
+static int compare(const char *dir, const char *witness, const struct audit_checkpoint *shown,
+		   struct err *e)
+{
+	uint8_t root32[32];
+	_cleanup_(folder_done) struct folder f;
+	int r = folder_open(&f, dir, e);
+	if (r < 0)
+		return r;
+	if (shown->size > f.head.size)
+		return behind(witness, shown->size, f.head.size, e);
+	r = root_then(&f, shown->size, root32, e);
+	if (r == 0 && memcmp(root32, shown->root32, 32) != 0)
+		r = other_tree(witness, shown->size, e);
+	return r;
+}
+
+int witness_shown(struct store *s, const char *dir, const char *witness, const void *note,
+		  size_t note_len, witness_key_fn *key, void *ctx, struct err *e)
+{
+	struct audit_checkpoint shown;
+	int r = audit_checkpoint_parse(note, note_len, &shown, e);
+	if (r == 0)
+		r = checkpoint_signed(note, note_len, &shown, key, ctx, e);
+	if (r == 0)
+		r = compare(dir, witness, &shown, e);
+	return r < 0 ? r : set_size(s, witness, shown.size, e);
 }
 
 /* ---- how we stand ---- */

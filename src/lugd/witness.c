@@ -19,6 +19,7 @@ enum {
 static const uint64_t ASK_ID = UINT64_C(1) << 63;
 
 #define WITNESS_PATH "/x/v1/witness/add-checkpoint"
+#define WITNESS_SHOW_PATH "/x/v1/witness/checkpoint"
 #define WITNESS_TYPE "text/plain"
 
 static int64_t now_s(void)
@@ -69,14 +70,56 @@ static int cosigner_key(void *ctx, const char *name, size_t name_len, uint32_t k
 	return err_set(e, ERR_KEY_UNKNOWN, member, "Countersigned by an unknown key.");
 }
 
+/* Our own log's: the key in use, and those before it that nobody has revoked. */
+static int own_key(void *ctx, const char *name, size_t name_len, uint32_t key_id,
+		   struct note_verifier *ret, struct err *e)
+{
+	struct lugd *d = ctx;
+	struct directory_key key;
+	const struct note_verifier *v = &d->audit_key.verifier;
+	if (name_len != strlen(v->name) || memcmp(name, v->name, name_len) != 0)
+		return err_set(e, ERR_MEMBER_UNKNOWN, "origin", "Not this node's log.");
+	int r = key_id == v->key_id ? 1
+				    : directory_key_check(exchange_directory(d->exchange),
+							  lugd_node(d), DIRECTORY_KEY_AUDIT, name,
+							  name_len, key_id, 0, &key, e);
+	if (r >= 0)
+		*ret = r ? *v : key.vkey;
+	return r < 0 ? r : 0;
+}
+
 /* ---- being a witness ---- */
+
+/* A log is asked about by its own node alone: what another one says of it would be held against it. */
+static int caller_key(void *ctx, const char *name, size_t name_len, uint32_t key_id,
+		      struct note_verifier *ret, struct err *e)
+{
+	const struct api_call *c = ctx;
+	size_t len = strlen(c->who.peer);
+	if (name_len <= len || memcmp(name, c->who.peer, len) != 0 || name[len] != '/')
+		return err_set(e, ERR_MEMBER_UNKNOWN, "origin", "Not the log of the caller.");
+	return log_key(lugd_of(c), name, name_len, key_id, ret, e);
+}
+
+int api_peer_checkpoint(struct api_call *c, struct err *e)
+{
+	struct lugd *d = lugd_of(c);
+	char origin[API_NAME_MAX + 8];
+	int n = snprintf(origin, sizeof(origin), "%s/audit", c->who.peer);
+	if (c->body_len != (size_t)n + 1 || memcmp(c->body, origin, (size_t)n) != 0 ||
+	    c->body[n] != '\n')
+		return err_set(e, ERR_NOENT, "origin", "Not the log of the caller.");
+	buf_init(&c->raw, NOTE_MAX);
+	c->raw_type = WITNESS_TYPE;
+	return witness_held(d->store, origin, &c->raw, e);
+}
 
 int api_peer_add_checkpoint(struct api_call *c, struct err *e)
 {
 	struct lugd *d = lugd_of(c);
 	uint64_t size = 0;
 	buf_init(&c->raw, NOTE_MAX);
-	int r = witness_add(d->store, &d->audit_key, log_key, d, c->body, c->body_len, now_s(),
+	int r = witness_add(d->store, &d->audit_key, caller_key, c, c->body, c->body_len, now_s(),
 			    &c->raw, &size, e);
 	c->raw_type = WITNESS_TYPE;
 	if (r == -ERR_CONFLICT || r == -ERR_CRYPTO)
@@ -235,34 +278,52 @@ static void question_done(struct witness_question *q)
 	*q = (struct witness_question){0};
 }
 
-static void ask(struct lugd *d, const char *peer)
+/* Posts it and keeps the checkpoint in it, from `note` on. */
+static void post(struct lugd *d, const char *peer, enum witness_step step, const struct buf *body,
+		 size_t note)
+{
+	struct err e = {0};
+	struct witness_question *q = question_slot(d, 0);
+	uint64_t id = ASK_ID | ++d->witness.asked_n;
+	const char *path = step == WITNESS_SHOW ? WITNESS_SHOW_PATH : WITNESS_PATH;
+	if (!q)
+		return;
+	if (env_post_to(d, peer, path, WITNESS_TYPE, body->p, body->len, id, &e) < 0) {
+		failed(d);
+		return;
+	}
+	q->send_id = id;
+	q->step = step;
+	snprintf(q->peer, sizeof(q->peer), "%s", peer);
+	buf_init(&q->note, NOTE_MAX);
+	buf_put(&q->note, body->p + note, body->len - note);
+}
+
+static void ask(struct lugd *d, const char *peer, enum witness_step step)
 {
 	char dir[CONF_TEXT_MAX + 16];
 	struct buf body _cleanup_(buf_done);
 	struct err e = {0};
-	struct witness_question *q = question_slot(d, 0);
 	size_t note = 0;
-	if (!q)
-		return;
 	snprintf(dir, sizeof(dir), "%s/audit", d->folder);
 	buf_init(&body, WITNESS_BODY_MAX);
 	int r = witness_ask(d->store, dir, peer, now_s(), &body, &note, &e);
 	if (r == -ERR_STALE)
 		stop_sealing(d, e.message);
-	if (r < 0) {
-		if (r != -ERR_NOENT && r != -ERR_STALE)
-			log_unusual("witness", "cannot ask peer=%s: %s", peer, e.message);
-		return;
-	}
-	uint64_t id = ASK_ID | ++d->witness.asked_n;
-	if (env_post_to(d, peer, WITNESS_PATH, WITNESS_TYPE, body.p, body.len, id, &e) < 0) {
-		failed(d);
-		return;
-	}
-	q->send_id = id;
-	snprintf(q->peer, sizeof(q->peer), "%s", peer);
-	buf_init(&q->note, NOTE_MAX);
-	buf_put(&q->note, body.p + note, body.len - note);
+	else if (r < 0 && r != -ERR_NOENT)
+		log_unusual("witness", "cannot ask peer=%s: %s", peer, e.message);
+	if (r == 0)
+		post(d, peer, step, &body, note);
+}
+
+/* It says that our log is not what it was. That is proved by our own signature, or not at all. */
+static void ask_to_show(struct lugd *d, const char *peer)
+{
+	struct buf body _cleanup_(buf_done);
+	buf_init(&body, NOTE_KEY_NAME_MAX + 1);
+	buf_printf(&body, "%s\n", d->audit_key.verifier.name);
+	if (buf_err(&body) == 0)
+		post(d, peer, WITNESS_SHOW, &body, body.len);
 }
 
 /* The members after our own place, moved on by those that failed. */
@@ -278,7 +339,7 @@ static void ask_all(struct lugd *d)
 		if (!strcmp(name, lugd_node(d)))
 			continue;
 		asked++;
-		ask(d, name);
+		ask(d, name, WITNESS_ASK);
 	}
 }
 
@@ -292,45 +353,81 @@ void witness_tick(struct lugd *d, int64_t now_ms)
 
 /* ---- answers ---- */
 
-static void take_size(struct lugd *d, const char *peer, const void *p, size_t len, const char *dir)
+static void take_line(struct lugd *d, const struct witness_question *q, const char *dir,
+		      const void *p, size_t len)
 {
 	struct err e = {0};
-	int r = witness_other_size(d->store, dir, peer, p, len, &e);
-	if (r == -ERR_STALE || r == -ERR_CONFLICT)
-		stop_sealing(d, e.message);
-	else if (r < 0)
-		log_unusual("witness", "an answer is not understood peer=%s: %s", peer, e.message);
+	int r = witness_signed(d->store, dir, q->peer, q->note.p, q->note.len, p, len, cosigner_key,
+			       d, now_s(), &e);
+	if (r < 0)
+		log_unusual("witness", "a countersignature is not taken peer=%s: %s", q->peer,
+			    e.message);
 	else
-		ask(d, peer);
+		d->witness.seen = true;
+}
+
+/* Another size: asked again with it, once. */
+static void take_size(struct lugd *d, const struct witness_question *q, const char *dir,
+		      const void *p, size_t len)
+{
+	struct err e = {0};
+	int r = witness_other_size(d->store, dir, q->peer, p, len, &e);
+	if (r == -ERR_STALE || r == -ERR_CONFLICT)
+		ask_to_show(d, q->peer);
+	else if (r < 0)
+		log_unusual("witness", "an answer is not understood peer=%s: %s", q->peer,
+			    e.message);
+	else if (q->step == WITNESS_ASK)
+		ask(d, q->peer, WITNESS_ASK_AGAIN);
+	else
+		failed(d);
+}
+
+static void take_shown(struct lugd *d, const struct witness_question *q, const char *dir,
+		       unsigned status, const void *p, size_t len)
+{
+	struct err e = {0};
+	int r = status == 200 ? witness_shown(d->store, dir, q->peer, p, len, own_key, d, &e)
+			      : err_set(&e, ERR_NOENT, NULL, "it shows nothing");
+	if (r == -ERR_STALE || r == -ERR_CONFLICT) {
+		stop_sealing(d, e.message);
+		return;
+	}
+	if (r < 0)
+		log_unusual("witness",
+			    "says without proof that this node's audit log was changed peer=%s: %s",
+			    q->peer, e.message);
+	failed(d);
+}
+
+static void take_answer(struct lugd *d, const struct witness_question *q, unsigned status,
+			const void *p, size_t len)
+{
+	char dir[CONF_TEXT_MAX + 16];
+	snprintf(dir, sizeof(dir), "%s/audit", d->folder);
+	if (q->step == WITNESS_SHOW)
+		take_shown(d, q, dir, status, p, len);
+	else if (status == 200)
+		take_line(d, q, dir, p, len);
+	else if (status == 409)
+		take_size(d, q, dir, p, len);
+	else if (status == 422)
+		ask_to_show(d, q->peer);
+	else
+		failed(d);
 }
 
 bool witness_sent(struct lugd *d, uint64_t id, unsigned status, const void *p, size_t len)
 {
-	char dir[CONF_TEXT_MAX + 16], peer[API_NAME_MAX + 1];
-	struct err e = {0};
 	if (!(id & ASK_ID))
 		return false;
-	struct witness_question *q = question_slot(d, id);
-	if (!q)
+	struct witness_question *slot = question_slot(d, id);
+	if (!slot)
 		return true;
-	snprintf(dir, sizeof(dir), "%s/audit", d->folder);
-	snprintf(peer, sizeof(peer), "%s", q->peer);
-	int r = 0;
-	if (status == 200)
-		r = witness_signed(d->store, dir, peer, q->note.p, q->note.len, p, len,
-				   cosigner_key, d, &e);
-	question_done(q);
-	if (status == 409)
-		take_size(d, peer, p, len, dir);
-	else if (status == 422)
-		stop_sealing(d, "a witness has another history of it than this node shows.");
-	else if (status != 200)
-		failed(d);
-	else if (r < 0)
-		log_unusual("witness", "a countersignature is not taken peer=%s: %s", peer,
-			    e.message);
-	else
-		d->witness.seen = true;
+	struct witness_question q = *slot;
+	*slot = (struct witness_question){0}; /* free for what follows from the answer */
+	take_answer(d, &q, status, p, len);
+	question_done(&q);
 	return true;
 }
 

@@ -10,8 +10,11 @@
 struct lugd;
 
 enum { WITNESS_ASKED = 4 };
+/* What was asked: to countersign; the same again with the size that it said; to show what it holds against our log. */
+enum witness_step { WITNESS_ASK, WITNESS_ASK_AGAIN, WITNESS_SHOW };
 struct witness_question {
 	uint64_t send_id; /* 0: free */
+	enum witness_step step;
 	char peer[API_NAME_MAX + 1];
 	struct buf note; /* the checkpoint that was shown */
 };

@@ -85,9 +85,9 @@ def frames(body):
 
 
 class Member:
-    def __init__(self, cluster, name, country="JP", join=True):
-        """join: let governance make it a member, and give its node note to all."""
-        self.c, self.name = cluster, name
+    def __init__(self, cluster, name, country="JP", join=True, port=1):
+        """join: let governance make it a member, and give its node note to all. port: where it answers; nothing listens on 1."""
+        self.c, self.name, self.port = cluster, name, port
         self.node, self.evidence, self.epoch = Key(name), Key(f"{name}/evidence"), X25519PrivateKey.generate()
         self.audit = Key(f"{name}/audit")
         self.seq, self.prev = 1, bytes(32)
@@ -115,7 +115,7 @@ class Member:
         span = f"{now - 3600} {now + 86400}"
         text = "\n".join([
             TYPE + "node/v1", f"node {self.name}", "version 1", f"previous {b64(bytes(32))}", f"from {now - 3600}",
-            f"until {now + 86400}", "endpoint https://127.0.0.1:1", f"pin {b64(self.pin)}", f"key node {span} {self.node.vkey}",
+            f"until {now + 86400}", f"endpoint https://127.0.0.1:{self.port}", f"pin {b64(self.pin)}", f"key node {span} {self.node.vkey}",
             f"key evidence {span} {self.evidence.vkey}",
             f"key audit {span} {self.audit.vkey}", f"epoch 1 {span} {b64(raw(self.epoch.public_key()))}", "language en", ""])
         file = self.c.path(f"{self.name}.note")

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Three nodes countersign each other's audit logs; what a node does without, after a restore, and with a liar."""
 import base64
+import http.server
 import os
 import shutil
+import socket
 import sqlite3
+import ssl
+import threading
 
 import pytest
 
@@ -14,7 +18,7 @@ from member import Key, Member
 
 pytestmark = pytest.mark.skipif(bool(STORE), reason="reads and restores the files of SQLite")
 CAST = {"it": ("IT", "it"), "fr": ("FR", "fr"), "jp": ("JP", "ja")}
-ADD = "/x/v1/witness/add-checkpoint"
+ADD, WITNESS_SHOW = "/x/v1/witness/add-checkpoint", "/x/v1/witness/checkpoint"
 
 
 @pytest.fixture(scope="module")
@@ -81,10 +85,57 @@ def test_without_witnesses(trio):
     it.lug(*new_args(trio, "witnessed-info", kind="INFO", urgency="ROUTINE", assets=[]))
 
 
-def test_equivocation(trio):
-    """A member that signs two trees of one size: the witness countersigns one, keeps both, and calls people."""
-    liar = Member(trio, "vu", "VU")
+class Handler(http.server.BaseHTTPRequestHandler):
+    """A witness that says of every log that it has seen more of it than there is; asked to show it, it shows what it has signed itself."""
+    asked, shown = [], Key("fr/audit").sign("fr/audit\n999999\n" + "A" * 43 + "=\n").encode()
 
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.asked.append((self.path, body))
+        status, reply = {"/x/v1/witness/add-checkpoint": (409, b"999999\n"), "/x/v1/witness/checkpoint": (200, self.shown)}.get(
+            self.path, (503, b""))
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(reply)))
+        self.end_headers()
+        self.wfile.write(reply)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(scope="module")
+def liar(trio):
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        port = s.getsockname()[1]
+    member = Member(trio, "vu", "VU", port=port)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(member.tls[1], member.tls[0])
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield member
+    server.shutdown()
+    server.server_close()
+
+
+def test_lying_witness(trio, liar):
+    """One member that says of a log what it cannot prove stops nothing: neither its sealing nor new requests."""
+    trio.fr.stop()
+    trio.fr.start()  # asks when it starts
+    wait_for("France asks it to show what it says", lambda: (WITNESS_SHOW, b"fr/audit\n") in Handler.asked, 30, 0.1)
+    assert witnessed(trio.fr)["state"] == "fine"
+    before = int(trio.fr.verify_audit(trio.fr.log_key())["entries"])
+    trio.fr.lug(*new_args(trio, "beside-a-liar", kind="INFO", urgency="ROUTINE", assets=[], to="it"))
+    wait_for("the log is sealed as before", lambda: int(trio.fr.verify_audit(trio.fr.log_key())["entries"]) > before, 20)
+    assert not any("not sealed" in a for a in trio.fr.alarms())
+    # It cannot speak of the log of another member either, nor see what this witness has of it.
+    other = b"old 0\n\n" + cosigned(trio.it).encode()
+    assert liar.post(trio.fr, ADD, other, headers={"Content-Type": "text/plain"})[0] == 404
+    assert liar.post(trio.fr, WITNESS_SHOW, b"it/audit\n")[0] == 404
+
+
+def test_equivocation(trio, liar):
+    """A member that signs two trees of one size: the witness countersigns one, keeps both, and calls people."""
     def add(old, size, fill):
         root = base64.b64encode(bytes([fill]) * 32).decode()
         note = liar.audit.sign(f"vu/audit\n{size}\n{root}\n")
@@ -95,6 +146,7 @@ def test_equivocation(trio):
     assert add(7, 7, 1)[0] == 200
     assert add(7, 7, 2) == (409, b"7\n")
     assert add(7, 8, 3)[0] == 422
+    assert liar.post(trio.fr, WITNESS_SHOW, b"vu/audit\n")[1].startswith(b"vu/audit\n7\n")
     assert sum("contradicts itself" in a for a in trio.fr.alarms()) == 2
     with sqlite3.connect(f"file:{trio.fr.dir}/store.db?mode=ro", uri=True) as db:
         kept = db.execute("SELECT held, other FROM audit_contradiction WHERE origin = 'vu/audit'").fetchall()

@@ -129,7 +129,7 @@ static struct talk ask(struct pair *p)
 static int take(struct pair *p, const struct talk *t)
 {
 	return witness_signed(p->rig->store, p->rig->log_dir, ASKER, t->body.p + t->note,
-			      t->body.len - t->note, t->reply.p, t->reply.len, witness_key, p,
+			      t->body.len - t->note, t->reply.p, t->reply.len, witness_key, p, 6000,
 			      NULL);
 }
 
@@ -173,9 +173,9 @@ static void test_countersigned(void **state)
 	assert_int_equal(time_s, 5000);
 	assert_int_equal(cosignature_check(file.p, file.len, &p->rig->key.verifier, &time_s, NULL),
 			 -ERR_KEY_UNKNOWN);
-	assert_int_equal(witness_state(p->rig->store, 1, 5000, &st, NULL), 0);
-	assert_true(st.ever && st.recent_n == 1 && st.complete_s == 5000);
-	assert_int_equal(witness_state(p->rig->store, 2, 5001, &st, NULL), 0);
+	assert_int_equal(witness_state(p->rig->store, 1, 6000, &st, NULL), 0);
+	assert_true(st.ever && st.recent_n == 1 && st.complete_s == 6000); /* by our own clock */
+	assert_int_equal(witness_state(p->rig->store, 2, 6001, &st, NULL), 0);
 	assert_true(st.recent_n == 0 && st.complete_s == 0);
 	buf_done(&file);
 }
@@ -360,13 +360,63 @@ static void test_other_size(void **state)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_int_equal(take_size(p, bad[i]), -ERR_FORMAT);
 	assert_int_equal(take_size(p, "21\n"), -ERR_STALE); /* more than there is */
-	struct buf body;
-	size_t note = 0;
-	buf_init(&body, WITNESS_BODY_MAX);
-	assert_int_equal(
-		witness_ask(p->rig->store, p->rig->log_dir, ASKER, 4000, &body, &note, NULL),
-		-ERR_STALE);
-	buf_done(&body);
+	t = ask(p); /* which anybody can say: it is asked as before */
+	assert_int_equal(t.code, 0);
+	talk_done(&t);
+}
+
+/* ---- what a witness shows for it ---- */
+
+static int show(struct pair *p, const void *note, size_t len)
+{
+	return witness_shown(p->rig->store, p->rig->log_dir, ASKER, note, len, log_key, p, NULL);
+}
+
+static int show_signed(struct pair *p, const char *text, const char *name,
+		       const uint8_t seed32[static 32])
+{
+	struct buf note;
+	buf_init(&note, NOTE_MAX);
+	buf_str(&note, text);
+	assert_int_equal(note_sign_seed(&note, name, seed32, NULL), 0);
+	int r = show(p, note.p, note.len);
+	buf_done(&note);
+	return r;
+}
+
+static void test_shown(void **state)
+{
+	struct pair *p = *state;
+	struct buf held;
+	static const char zeros[] = "\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
+	char text[128];
+	buf_init(&held, NOTE_MAX);
+	assert_int_equal(witness_held(p->store, RIG_ORIGIN, &held, NULL), -ERR_NOENT);
+	grow(p, 10);
+	struct talk t = ask(p);
+	talk_done(&t); /* the answer is lost */
+	grow(p, 300);
+	assert_int_equal(witness_held(p->store, RIG_ORIGIN, &held, NULL), 0);
+	assert_int_equal(show(p, held.p, held.len), 0); /* our tree begins with it */
+	t = ask(p);
+	assert_memory_equal(t.body.p, "old 10\n", 7); /* and it is asked from there on */
+	assert_int_equal(t.code, 0);
+	talk_done(&t);
+	(void)snprintf(text, sizeof(text), RIG_ORIGIN "\n311%s", zeros);
+	assert_int_equal(show_signed(p, text, RIG_ORIGIN, p->rig->seed32), -ERR_STALE);
+	(void)snprintf(text, sizeof(text), RIG_ORIGIN "\n300%s", zeros);
+	assert_int_equal(show_signed(p, text, RIG_ORIGIN, p->rig->seed32), -ERR_CONFLICT);
+	/* What others have signed, or nobody, proves nothing. */
+	assert_int_equal(show_signed(p, text, RIG_ORIGIN, p->seed32), -ERR_KEY_UNKNOWN);
+	(void)snprintf(text, sizeof(text), ASKER "/audit\n311%s", zeros);
+	assert_int_equal(show_signed(p, text, ASKER "/audit", p->seed32), -ERR_MEMBER_UNKNOWN);
+	assert_int_equal(show(p, "999\n", 4), -ERR_FORMAT);
+	held.p[strlen(RIG_ORIGIN) + 1] = '9'; /* 90 entries, signed as 10 */
+	assert_int_equal(show(p, held.p, held.len), -ERR_SIGNATURE);
+	t = ask(p);
+	assert_memory_equal(t.body.p, "old 10\n", 7);
+	talk_done(&t);
+	buf_done(&held);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -374,7 +424,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		T(test_countersigned), T(test_proof),	       T(test_changed_line), T(test_form),
-		T(test_signature),     T(test_contradictions), T(test_other_size),
+		T(test_signature),     T(test_contradictions), T(test_other_size),   T(test_shown),
 	};
 	if (crypto_start() < 0)
 		return 1;
