@@ -64,10 +64,10 @@ int clock_start(struct store *s, const char *request, enum clock_kind k, int64_t
 		int64_t due_s, int64_t ahead_s, int64_t first_s, struct err *e)
 {
 	static const char sql[] =
-		"INSERT INTO request_clock (request, kind, started_at, due_at, local_at, next_at, paused_at, paused_first, stood, guess, done_at, level) "
-		"VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0) ON CONFLICT (request, kind) DO UPDATE SET started_at = excluded.started_at, "
-		"due_at = excluded.due_at, local_at = excluded.local_at, next_at = excluded.next_at, paused_at = 0, paused_first = 0, "
-		"stood = 0, guess = 0, done_at = 0, level = 0";
+		"INSERT INTO request_clock (request, kind, started_at, due_at, local_at, next_at, paused_at, stood, done_at, level) "
+		"VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0, 0) ON CONFLICT (request, kind) DO UPDATE SET started_at = excluded.started_at, "
+		"due_at = excluded.due_at, local_at = excluded.local_at, next_at = excluded.next_at, paused_at = 0, "
+		"stood = 0, done_at = 0, level = 0";
 
 	return changed(
 		store_exec(s, sql,
@@ -95,66 +95,23 @@ int clock_done_all(struct store *s, const char *request, int64_t at_s, struct er
 				  VALS(val_i64(at_s), val_i64(CLOCK_NEVER), val_text(request)), e));
 }
 
-int clock_pause(struct store *s, const char *request, int64_t at_s, struct err *e)
-{
-	static const char sql[] =
-		"UPDATE request_clock SET paused_at = ?, next_at = ? WHERE request = ? AND kind = ? AND done_at = 0 AND paused_at = 0";
-
-	return changed(store_exec(
-		s, sql,
-		VALS(val_i64(at_s), val_i64(CLOCK_NEVER), val_text(request), val_i64(CLOCK_ANSWER)),
-		e));
-}
-
-struct pause {
-	int64_t since_s; /* 0: never paused */
-	int64_t stood_s;
-	bool stands, guess;
-};
-
-static int pause_get(struct store *s, const char *request, struct pause *ret, struct err *e)
-{
-	static const char sql[] =
-		"SELECT paused_at, paused_first, stood, guess FROM request_clock WHERE request = ? AND kind = ?";
-	STORE_ROWS(rows);
-	int r = store_first(s, sql, VALS(val_text(request), val_i64(CLOCK_ANSWER)), &rows, e);
-
-	*ret = (struct pause){0};
-	if (r <= 0)
-		return r;
-	ret->stands = row_i64(&rows, "paused_at") != 0;
-	ret->since_s = row_i64(&rows, ret->stands ? "paused_at" : "paused_first");
-	ret->stood_s = row_i64(&rows, "stood");
-	ret->guess = row_i64(&rows, "guess");
-	return row_err(&rows, e);
-}
-
 /* due_at and local_at have the time stood in them as soon as it goes on; `stood` remembers how much, so that a better known end
  * can be put in its place, also behind the end of the clock itself. */
-int clock_resume(struct store *s, const char *request, int64_t at_s, enum clock_end end,
-		 struct err *e)
+int clock_hold(struct store *s, const char *request, const struct clock_pause *p, struct err *e)
 {
 	static const char sql[] =
-		"UPDATE request_clock SET due_at = due_at + ?, local_at = local_at + ?, next_at = CASE WHEN done_at = 0 "
-		"THEN local_at + ? ELSE next_at END, paused_at = 0, paused_first = ?, stood = ?, guess = ? "
-		"WHERE request = ? AND kind = ?";
-	struct pause p;
-	int64_t stood, more;
-	int r = pause_get(s, request, &p, e);
+		"UPDATE request_clock SET due_at = due_at + ? - stood, local_at = local_at + ? - stood, next_at = CASE WHEN done_at <> 0 "
+		"THEN next_at WHEN ? <> 0 THEN ? ELSE local_at + ? - stood END, paused_at = ?, stood = ? "
+		"WHERE request = ? AND kind = ? AND (paused_at <> ? OR stood <> ?)";
+	int64_t stood_s = p->end_s ? p->end_s - p->since_s : 0,
+		stands_s = p->end_s ? 0 : p->since_s;
 
-	if (r < 0 || !p.since_s)
-		return r;
-	stood = at_s > p.since_s ? at_s - p.since_s : 0;
-	stood = stood > CLOCK_PAUSE_S ? CLOCK_PAUSE_S : stood;
-	if (!p.stands && (end == CLOCK_GUESS || (!p.guess && stood >= p.stood_s)))
-		return 0;
-	more = stood - p.stood_s;
-	return changed(
-		store_exec(s, sql,
-			   VALS(val_i64(more), val_i64(more), val_i64(more), val_i64(p.since_s),
-				val_i64(stood), val_i64(end == CLOCK_GUESS), val_text(request),
-				val_i64(CLOCK_ANSWER)),
-			   e));
+	return changed(store_exec(s, sql,
+				  VALS(val_i64(stood_s), val_i64(stood_s), val_i64(stands_s),
+				       val_i64(CLOCK_NEVER), val_i64(stood_s), val_i64(stands_s),
+				       val_i64(stood_s), val_text(request), val_i64(CLOCK_ANSWER),
+				       val_i64(stands_s), val_i64(stood_s)),
+				  e));
 }
 
 int clock_ring(struct store *s, const char *request, const struct clock_row *row, struct err *e)

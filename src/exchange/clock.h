@@ -68,15 +68,15 @@ int clock_start(struct store *s, const char *request, enum clock_kind k, int64_t
 int clock_done(struct store *s, const char *request, enum clock_kind k, int64_t at_s,
 	       struct err *e) WARN_UNUSED;
 int clock_done_all(struct store *s, const char *request, int64_t at_s, struct err *e) WARN_UNUSED;
-/* How well the end of a pause is known: GUESS by the requesting side until it hears from the receiver, whose word is FINAL. */
-enum clock_end { CLOCK_GUESS, CLOCK_FINAL };
-/** clock_pause - the answer's clock stands still from at_s
- * clock_resume - it goes on, later by the time it stood, at most CLOCK_PAUSE_S; the level stays
- * Notes:   a FINAL end replaces a GUESS, and a later FINAL one: the pause ends with the reply or the receiver's next step,
- *          whichever comes first, and the requesting side may hear of them in any order. Never paused: nothing happens */
-int clock_pause(struct store *s, const char *request, int64_t at_s, struct err *e) WARN_UNUSED;
-int clock_resume(struct store *s, const char *request, int64_t at_s, enum clock_end end,
-		 struct err *e) WARN_UNUSED;
+struct clock_pause {
+	int64_t since_s;
+	int64_t end_s; /* from since_s to CLOCK_PAUSE_S behind it; 0: it stands still */
+};
+/** clock_hold - the answer's clock stands still, or has stood and ends that much later; the level stays
+ * Notes:   the whole of what is known: it replaces what was said before, also behind the clock's own end; the same changes nothing
+ * Returns: 0; as store_exec */
+int clock_hold(struct store *s, const char *request, const struct clock_pause *p,
+	       struct err *e) WARN_UNUSED;
 /** clock_ring - store what a ring changed: level and next */
 int clock_ring(struct store *s, const char *request, const struct clock_row *row,
 	       struct err *e) WARN_UNUSED;

@@ -30,9 +30,7 @@ struct request_row {
 	bool has_message;
 	int64_t created_s, sent_s, delivered_s; /* delivered: receiver's signed time; 0 when not */
 	char question[REQUEST_ID_LEN + 1];	/* event id of the open question, or "" */
-	char paused_by[REQUEST_ID_LEN +
-		       1]; /* event id of the question that paused the clock, or "" */
-	bool conflict;	   /* the peer refused a step of ours */
+	bool conflict;				/* the peer refused a step of ours */
 };
 
 enum { REQUEST_EVENT_LIFE_S = 14 * 86400 }; /* delivery of steps is tried this long */
@@ -96,6 +94,12 @@ int request_part_post(struct requests *q, const struct request_doc *d, const cha
 int request_start_clocks(struct requests *q, const struct request_row *row,
 			 struct err *e) WARN_UNUSED;
 
+/* ---- request-pause.c ---- */
+/** request_pause - put the pause of the answer's clock right, after any change of the steps that are recorded
+ * Notes:   the same steps give the same pause, in whatever order they came: call it as often as you like
+ * Returns: 0; -ERR_CORRUPT; as store_exec */
+int request_pause(struct requests *q, const struct request_row *row, struct err *e) WARN_UNUSED;
+
 /* ---- request-recv.c ---- */
 int request_on_part(void *ctx, struct exchange *x, const struct exchange_message *m, struct err *e);
 int request_on_event(void *ctx, struct exchange *x, const struct exchange_message *m,
@@ -111,7 +115,7 @@ int request_event_known(struct requests *q, const char *id, struct err *e) WARN_
 
 /* ---- request-recall.c ---- */
 /** request_on_part_recalled, request_on_event_recalled - an own request or step that a peer gave back (exchange_on_recall)
- * request_replay - a request of the peer came again: make the own steps again that waited for it */
+ * request_replay - something about the request has come: make the own steps again that waited for it */
 int request_on_part_recalled(void *ctx, struct exchange *x, const struct exchange_message *m,
 			     struct err *e);
 int request_on_event_recalled(void *ctx, struct exchange *x, const struct exchange_message *m,

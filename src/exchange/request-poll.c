@@ -56,11 +56,9 @@ static int ring_lapse(struct requests *q, struct request_row *row, struct err *e
 static int ring_pause(struct requests *q, const struct request_row *row, const struct clock_row *c,
 		      struct err *e)
 {
-	int r = clock_resume(q->s, row->id, c->due_s, CLOCK_FINAL, e);
+	int r = clock_done(q->s, row->id, CLOCK_PAUSE, c->due_s, e);
 
-	if (r < 0 || (r = clock_done(q->s, row->id, CLOCK_PAUSE, c->due_s, e)) < 0)
-		return r;
-	return row_due(q, row->id, e);
+	return r < 0 ? r : request_pause(q, row, e);
 }
 
 static int ring_expiry(struct requests *q, struct request_row *row, const struct clock_row *c,

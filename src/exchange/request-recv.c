@@ -149,19 +149,20 @@ int request_on_event(void *ctx, struct exchange *x, const struct exchange_messag
 	    (r = request_event_known(q, ev.id, e)) < 0 || (r = row_doc(q, row.id, &d, e)) < 0 ||
 	    (r = event_doc_outcome(&ev, &d, e)) < 0)
 		return r;
-	return request_apply(q, &row,
-			     &(const struct request_act){
-				     .event = ev.event,
-				     .arrived = true,
-				     .officer = ev.officer,
-				     .at_s = request_claimed(q, ev.at_s),
-				     .stored_s = m->stored_s,
-				     .doc = &ev,
-				     .body = part->p,
-				     .body_len = part->len,
-				     .message16 = m->id16,
-			     },
-			     e);
+	r = request_apply(q, &row,
+			  &(const struct request_act){
+				  .event = ev.event,
+				  .arrived = true,
+				  .officer = ev.officer,
+				  .at_s = request_claimed(q, ev.at_s),
+				  .stored_s = m->stored_s,
+				  .doc = &ev,
+				  .body = part->p,
+				  .body_len = part->len,
+				  .message16 = m->id16,
+			  },
+			  e);
+	return r < 0 ? r : request_replay(q, &row, e);
 }
 
 /* ---- receipts ---- */
@@ -176,11 +177,12 @@ static int machine_step(struct requests *q, struct request_row *row, enum reques
 
 	if (request_move(&s, &to) < 0)
 		return 0;
-	return request_apply(
+	int r = request_apply(
 		q, row,
 		&(const struct request_act){
 			.event = event, .officer = "system", .at_s = at_s, .text = text},
 		e);
+	return r < 0 ? r : request_replay(q, row, e);
 }
 
 static int request_delivery(struct requests *q, struct request_row *row,
@@ -213,24 +215,19 @@ static int request_delivery(struct requests *q, struct request_row *row,
 /* Which event of ours a parcel carried. Returns: 1; 0 none of ours */
 static int event_of(struct requests *q, const uint8_t id16[static 16],
 		    char id[static REQUEST_ID_LEN + 1], char request[static REQUEST_ID_LEN + 1],
-		    struct event_doc *ev, struct err *e)
+		    struct err *e)
 {
 	STORE_ROWS(rows);
-	size_t len;
-	const char *body;
 	int r = store_first(
-		q->s,
-		"SELECT id, request, body FROM request_event WHERE message = ? AND arrived = 0",
+		q->s, "SELECT id, request FROM request_event WHERE message = ? AND arrived = 0",
 		VALS(val_blob(id16, 16)), &rows, e);
 
 	if (r <= 0)
 		return r;
 	snprintf(id, REQUEST_ID_LEN + 1, "%s", row_text(&rows, "id", NULL));
 	snprintf(request, REQUEST_ID_LEN + 1, "%s", row_text(&rows, "request", NULL));
-	body = row_text(&rows, "body", &len);
-	if ((r = row_err(&rows, e)) < 0 || (r = event_doc_parse(body, len, ev, e)) < 0)
-		return r;
-	return 1;
+	r = row_err(&rows, e);
+	return r < 0 ? r : 1;
 }
 
 static int event_failed(struct requests *q, struct request_row *row,
@@ -249,10 +246,9 @@ static int event_failed(struct requests *q, struct request_row *row,
 static int event_delivery(struct requests *q, const struct exchange_delivery *d, struct err *e)
 {
 	char id[REQUEST_ID_LEN + 1], request[REQUEST_ID_LEN + 1];
-	_cleanup_(event_doc_done) struct event_doc ev = {0};
 	struct request_row row;
 	int64_t n;
-	int r = event_of(q, d->id16, id, request, &ev, e);
+	int r = event_of(q, d->id16, id, request, e);
 
 	if (r <= 0)
 		return r;
@@ -262,13 +258,10 @@ static int event_delivery(struct requests *q, const struct exchange_delivery *d,
 		return (int)n;
 	if ((r = row_load(q, request, &row, e)) < 0)
 		return r;
-	if (d->state == EXCHANGE_REFUSED || d->state == EXCHANGE_UNDELIVERED)
-		return event_failed(q, &row, d, e);
-	if (d->state != EXCHANGE_ACCEPTED || ev.event != EVENT_CLARIFIED ||
-	    strcmp(ev.re, row.paused_by) != 0 || !d->stored_s)
-		return 0;
-	r = clock_resume(q->s, row.id, d->stored_s, CLOCK_FINAL, e);
-	return r < 0 ? r : row_due(q, row.id, e);
+	if ((d->state == EXCHANGE_REFUSED || d->state == EXCHANGE_UNDELIVERED) &&
+	    (r = event_failed(q, &row, d, e)) < 0)
+		return r;
+	return request_pause(q, &row, e);
 }
 
 int request_on_delivery(void *ctx, struct exchange *x, const struct exchange_delivery *d,

@@ -52,6 +52,15 @@ static const struct store_migration steps[] = {
 		"message BYTEA NOT NULL, PRIMARY KEY (request, n))",
 		"DROP TABLE request_early",
 	},
+	{
+		5,
+		"the pause is computed from the steps",
+		"ALTER TABLE request DROP COLUMN paused_by; ALTER TABLE request_clock DROP COLUMN paused_first; "
+		"ALTER TABLE request_clock DROP COLUMN guess",
+		"ALTER TABLE request_clock ADD COLUMN guess BIGINT NOT NULL DEFAULT 0; "
+		"ALTER TABLE request_clock ADD COLUMN paused_first BIGINT NOT NULL DEFAULT 0; "
+		"ALTER TABLE request ADD COLUMN paused_by TEXT NOT NULL DEFAULT ''",
+	},
 };
 
 const struct store_schema *request_schema(void)
@@ -105,8 +114,8 @@ int row_insert(struct requests *q, const struct request_row *r, const char *body
 {
 	static const char sql[] =
 		"INSERT INTO request (id, side, peer, type, class, state, case_ref, body, hash, author, message, created_at, sent_at, "
-		"delivered_at, changed_at, question, paused_by, conflict, over, next_due) "
-		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '', 0, 0, ?)";
+		"delivered_at, changed_at, question, conflict, over, next_due) "
+		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, 0, ?)";
 	int64_t n = store_exec(
 		q->s, sql,
 		VALS(val_text(r->id), val_i64(r->side), val_text(r->peer),
@@ -140,7 +149,6 @@ static int row_read(struct store_rows *rows, struct request_row *ret, struct err
 	copy_text(rows, "peer", ret->peer, sizeof(ret->peer));
 	copy_text(rows, "author", ret->author, sizeof(ret->author));
 	copy_text(rows, "question", ret->question, sizeof(ret->question));
-	copy_text(rows, "paused_by", ret->paused_by, sizeof(ret->paused_by));
 	row_copy(rows, "hash", ret->hash32, sizeof(ret->hash32));
 	if (ret->has_message)
 		row_copy(rows, "message", ret->message16, sizeof(ret->message16));
@@ -155,7 +163,7 @@ static int row_read(struct store_rows *rows, struct request_row *ret, struct err
 
 #define ROW_COLUMNS                                                                                                       \
 	"SELECT id, side, peer, type, class, state, hash, author, message, created_at, sent_at, delivered_at, question, " \
-	"paused_by, conflict FROM request "
+	"conflict FROM request "
 
 int row_load(struct requests *q, const char *id, struct request_row *ret, struct err *e)
 {
@@ -184,14 +192,14 @@ int row_update(struct requests *q, const struct request_row *r, struct err *e)
 {
 	static const char sql[] =
 		"UPDATE request SET state = ?, message = ?, sent_at = ?, delivered_at = ?, changed_at = ?, question = ?, "
-		"paused_by = ?, conflict = ?, over = ? WHERE id = ?";
-	int64_t n = store_exec(q->s, sql,
-			       VALS(val_text(request_state_row(r->state)->text), val_message(r),
-				    val_i64(r->sent_s), val_i64(r->delivered_s),
-				    val_i64(request_steady_s(q)), val_text(r->question),
-				    val_text(r->paused_by), val_i64(r->conflict),
-				    val_i64(is_over(r->state)), val_text(r->id)),
-			       e);
+		"conflict = ?, over = ? WHERE id = ?";
+	int64_t n =
+		store_exec(q->s, sql,
+			   VALS(val_text(request_state_row(r->state)->text), val_message(r),
+				val_i64(r->sent_s), val_i64(r->delivered_s),
+				val_i64(request_steady_s(q)), val_text(r->question),
+				val_i64(r->conflict), val_i64(is_over(r->state)), val_text(r->id)),
+			   e);
 
 	return n < 0 ? (int)n : row_due(q, r->id, e);
 }

@@ -3,8 +3,9 @@
  *
  * Invariants: 1. nothing here runs outside of the caller's write transaction; 2. a step that the table refuses has changed
  * nothing; 3. a step that leaves the state as it was because the two sides crossed is recorded, and has no effect, but for an
- * answer to a closed request, which says what is held now; 4. clocks
- * are ended by the time of the side that made the step, so that both nodes compute the same. */
+ * answer to a closed or withdrawn request, which says what is held now; 4. clocks
+ * are ended by the time of the side that made the step, so that both nodes compute the same, and the pause is computed anew from
+ * all that is recorded, crossed or not. */
 #include "base/time.h"
 #include "crypto/crypto.h"
 #include "exchange/directory.h"
@@ -230,60 +231,26 @@ static int effect_ack(struct requests *q, struct request_row *row, const struct 
 	return clock_done(q->s, row->id, CLOCK_ACK, act->at_s, e);
 }
 
-/* A step of the requested side ends the pause, if a reply has not done so before. */
+/* Any other step of the requested side leaves its question behind; what that does to the pause: request-pause.c. */
 static int effect_decide(struct requests *q, struct request_row *row, const struct request_act *act,
 			 struct err *e)
 {
-	int r = clock_resume(q->s, row->id, act->at_s, CLOCK_FINAL, e);
-
 	row->question[0] = '\0';
-	return r < 0 ? r : clock_done(q->s, row->id, CLOCK_PAUSE, act->at_s, e);
+	return 0;
 }
 
 static int effect_clarify(struct requests *q, struct request_row *row,
 			  const struct request_act *act, struct err *e)
 {
-	int r;
-
 	snprintf(row->question, sizeof(row->question), "%s", act->doc->id);
-	if (row->paused_by[0] || request_class_row(row->class)->flags & CLASS_NO_PAUSE)
-		return 0;
-	snprintf(row->paused_by, sizeof(row->paused_by), "%s", act->doc->id);
-	r = clock_pause(q->s, row->id, act->at_s, e);
-	return r < 0 ? r
-		     : clock_begin(q, row->id, CLOCK_PAUSE, act->at_s, act->at_s + CLOCK_PAUSE_S,
-				   CLOCK_PAUSE_S, e);
-}
-
-/* The pause ends when the reply reaches the receiver, by the receiver's signed time. The requesting side guesses with its own
- * clock until that receipt comes (request_on_delivery). */
-static int effect_clarified(struct requests *q, struct request_row *row,
-			    const struct request_act *act, struct err *e)
-{
-	int64_t at = act->arrived ? act->stored_s : act->at_s;
-	int r;
-
-	row->question[0] = '\0';
-	if (strcmp(row->paused_by, act->doc->re) != 0)
-		return 0;
-	r = clock_resume(q->s, row->id, at, act->arrived ? CLOCK_FINAL : CLOCK_GUESS, e);
-	return r < 0 ? r : clock_done(q->s, row->id, CLOCK_PAUSE, at, e);
+	return 0;
 }
 
 static int effect_first_answer(struct requests *q, struct request_row *row,
 			       const struct request_act *act, struct err *e)
 {
-	int r = effect_decide(q, row, act, e);
-
-	return r < 0 ? r : clock_done(q->s, row->id, CLOCK_ANSWER, act->at_s, e);
-}
-
-static int effect_refuse(struct requests *q, struct request_row *row, const struct request_act *act,
-			 struct err *e)
-{
-	int r = effect_decide(q, row, act, e);
-
-	return r < 0 ? r : effect_end(q, row, act, e);
+	row->question[0] = '\0';
+	return clock_done(q->s, row->id, CLOCK_ANSWER, act->at_s, e);
 }
 
 /* From the measure's effect to its legal end; for PRESERVE without an outcome, the term asked for. 0 when there is no end. */
@@ -328,8 +295,11 @@ static int effect_answer(struct requests *q, struct request_row *row, const stru
 	r = term_of(q, row, act, &from, &to, e);
 	if (r < 0)
 		return r;
-	if (to > from)
-		return clock_begin(q, row->id, CLOCK_TERM, from, to, (to - from) / 2, e);
+	if (to > from &&
+	    (r = clock_begin(q, row->id, CLOCK_TERM, from, to, (to - from) / 2, e)) < 0)
+		return r;
+	if (to > from && row->state != STATE_WITHDRAWN) /* the one that a withdrawal ends */
+		return 0;
 	return clock_done(q->s, row->id, CLOCK_TERM, act->at_s, e);
 }
 
@@ -360,9 +330,9 @@ static effect *const effects[EVENT_N] = {
 	[EVENT_ACCEPT] = effect_decide,
 	[EVENT_PARTIAL] = effect_decide,
 	[EVENT_CLARIFY] = effect_clarify,
-	[EVENT_CLARIFIED] = effect_clarified,
+	[EVENT_CLARIFIED] = effect_decide,
 	[EVENT_TRANSFER] = effect_decide,
-	[EVENT_REFUSE] = effect_refuse,
+	[EVENT_REFUSE] = effect_end,
 	[EVENT_INTERIM] = effect_first_answer,
 	[EVENT_ANSWER] = effect_answer,
 	[EVENT_WITHDRAW] = effect_end,
@@ -475,13 +445,12 @@ int request_apply(struct requests *q, struct request_row *row, const struct requ
 	if (r < 0)
 		return err_set(e, r, "state", "%s is not possible in state %s", v->text,
 			       request_state_row(from)->text);
-	crossed = to == from && act->event != EVENT_INTERIM &&
-		  (act->event != EVENT_ANSWER || (from != STATE_ANSWERED && from != STATE_CLOSED));
+	crossed = to == from && act->event != EVENT_INTERIM && act->event != EVENT_ANSWER;
 	row->state = to;
 	if (!crossed && (r = effects[act->event](q, row, act, e)) < 0)
 		return r;
 	if ((r = row_update(q, row, e)) < 0 || (r = step_audit(q, row, act, from, &seq, e)) < 0 ||
-	    (r = event_insert(q, row, act, from, seq, e)) < 0)
+	    (r = event_insert(q, row, act, from, seq, e)) < 0 || (r = request_pause(q, row, e)) < 0)
 		return r;
 	if (act->arrived)
 		request_ring(q, row, RING_EVENT, CLOCK_ACK, 0, v->text);

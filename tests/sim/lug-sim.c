@@ -667,6 +667,8 @@ static bool run_seed(uint64_t seed, uint8_t hash32[static 32], struct totals *t,
 	if (!good && !quiet)
 		printf("seed %llu: %s (at %.3f s)\n", (unsigned long long)seed, s.why,
 		       (double)(s.net.now_ms - NODES_START_S * 1000LL) / 1000);
+	if (!good && verbose)
+		desk_print(&s);
 	t->crashes += s.crashes;
 	t->restarts += s.restarts;
 	t->delivered += s.delivered;

@@ -129,12 +129,14 @@ void sim_wrong(struct sim *s, const char *fmt, ...) __attribute__((format(printf
 int desk_open(struct sim *s, size_t i);
 void desk_close(struct sim *s, size_t i);
 /** desk_draft - somebody asks somebody something; desk_work - a node's officers do what is due
- * desk_settled - has every request ended? desk_blame - say which has not; desk_check - do both nodes agree on each? */
+ * desk_settled - has every request ended? desk_blame - say which has not; desk_check - do both nodes agree on each?
+ * desk_print - each request as both sides see it, to stderr */
 void desk_draft(struct sim *s);
 void desk_work(struct sim *s, size_t node);
 bool desk_settled(struct sim *s);
 void desk_blame(struct sim *s);
 void desk_check(struct sim *s);
+void desk_print(struct sim *s);
 
 /* ---- past.c ---- */
 /** past_copy - keep a copy of a node's store; past_put_back - set it back to that; the node is closed

@@ -3,6 +3,8 @@
 #ifndef TESTS_REQUEST_WORLD_H
 #define TESTS_REQUEST_WORLD_H
 #include "audit/audit.h"
+#include "base/json.h"
+#include "base/time.h"
 #include "exchange/request.h"
 #include "nodes.h"
 
@@ -210,6 +212,26 @@ static inline void clock_is(struct world *w, int node, const char *id, const cha
 
 	assert_non_null(c);
 	assert_string_equal(text_at(c, "state"), state);
+}
+
+/* A time of a clock, Unix seconds. */
+static inline int64_t world_clock_s(const json_t *clock, const char *name)
+{
+	const char *at = text_at(clock, name);
+	int64_t s;
+
+	assert_int_equal(time_parse(at, strlen(at), &s), 0);
+	return s;
+}
+
+/* Both nodes show the same clock. */
+static inline void same_due(struct world *w, const char *id, const char *kind)
+{
+	_cleanup_(json_decrefp) json_t *here = clock_of(w, IT, id, kind);
+	_cleanup_(json_decrefp) json_t *there = clock_of(w, FR, id, kind);
+
+	assert_string_equal(text_at(here, "due_at"), text_at(there, "due_at"));
+	assert_string_equal(text_at(here, "started_at"), text_at(there, "started_at"));
 }
 
 static inline bool has_flag(struct world *w, int node, const char *id, const char *flag)

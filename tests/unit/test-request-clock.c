@@ -78,8 +78,8 @@ static struct store *open_store(void)
 	if (store_exec(
 		    s,
 		    "INSERT INTO request (id, side, peer, type, class, state, case_ref, body, hash, author, message, created_at, sent_at, "
-		    "delivered_at, changed_at, question, paused_by, conflict, over, next_due) VALUES ('r', 0, 'fr', 'FREEZE', 'FLASH', "
-		    "'DRAFT', 'c', '{}', ?, 'anna', NULL, 1, 0, 0, 1, '', '', 0, 0, 1)",
+		    "delivered_at, changed_at, question, conflict, over, next_due) VALUES ('r', 0, 'fr', 'FREEZE', 'FLASH', "
+		    "'DRAFT', 'c', '{}', ?, 'anna', NULL, 1, 0, 0, 1, '', 0, 0, 1)",
 		    VALS(val_blob("", 0)), &e) < 0)
 		fail_msg("%s", e.message);
 	return s;
@@ -125,28 +125,33 @@ static int64_t answer_due(struct store *s)
 static void test_clock_pause(void **state)
 {
 	_cleanup_(store_closep) struct store *s = open_store();
+	const struct clock_pause stands = {2000, 0}, guess = {2000, 5000}, better = {2000, 4990},
+				 late = {2000, 2010};
+	struct clock_row c;
 
+	assert_int_equal(clock_hold(s, "r", &stands, NULL), 0); /* no clock: nothing */
 	assert_int_equal(clock_start(s, "r", CLOCK_ANSWER, 1000, 29800, 0, 28800, NULL), 0);
-	assert_int_equal(clock_resume(s, "r", 1500, CLOCK_FINAL, NULL),
-			 0); /* never paused: nothing */
-	assert_int_equal(clock_pause(s, "r", 2000, NULL), 0);
-	assert_int_equal(clock_pause(s, "r", 3000, NULL), 0); /* stands already */
+	assert_int_equal(clock_hold(s, "r", &stands, NULL), 0);
 	assert_int_equal(answer_due(s), 29800);
-	assert_int_equal(clock_resume(s, "r", 5000, CLOCK_GUESS, NULL), 0);
+	assert_int_equal(clock_get(s, "r", CLOCK_ANSWER, &c, NULL), 1);
+	assert_int_equal(c.paused_s, 2000);
+	assert_int_equal(c.next_s, CLOCK_NEVER);
+	assert_int_equal(clock_hold(s, "r", &guess, NULL), 0);
 	assert_int_equal(answer_due(s), 29800 + 3000);
-	assert_int_equal(clock_resume(s, "r", 4000, CLOCK_GUESS, NULL), 0); /* one guess */
+	c.kind = CLOCK_ANSWER;
+	c.next_s = c.due_s = 29800 + 3000;
+	c.level = 1;
+	assert_int_equal(clock_ring(s, "r", &c, NULL), 0);
+	assert_int_equal(clock_hold(s, "r", &guess, NULL), 0); /* the same again */
 	assert_int_equal(answer_due(s), 29800 + 3000);
-	assert_int_equal(clock_resume(s, "r", 2000 + 3 * CLOCK_PAUSE_S, CLOCK_FINAL, NULL),
-			 0); /* at most a day */
-	assert_int_equal(answer_due(s), 29800 + CLOCK_PAUSE_S);
-	assert_int_equal(clock_resume(s, "r", 4990, CLOCK_FINAL, NULL),
-			 0); /* the earlier end counts */
-	assert_int_equal(answer_due(s), 29800 + 2990);
-	assert_int_equal(clock_resume(s, "r", 9000, CLOCK_FINAL, NULL), 0);
+	assert_int_equal(clock_hold(s, "r", &better, NULL), 0);
 	assert_int_equal(answer_due(s), 29800 + 2990);
 	assert_int_equal(clock_done(s, "r", CLOCK_ANSWER, 9100, NULL), 0);
-	assert_int_equal(clock_resume(s, "r", 2010, CLOCK_FINAL, NULL), 0); /* heard of late */
+	assert_int_equal(clock_hold(s, "r", &late, NULL), 0); /* heard of late */
 	assert_int_equal(answer_due(s), 29800 + 10);
+	assert_int_equal(clock_get(s, "r", CLOCK_ANSWER, &c, NULL), 1);
+	assert_int_equal(c.next_s, CLOCK_NEVER);
+	assert_int_equal(c.level, 1);
 }
 
 static void test_four_eyes(void **state)
@@ -187,15 +192,6 @@ static int teardown(void **state)
 {
 	world_free(*state);
 	return 0;
-}
-
-static void same_due(struct world *w, const char *id, const char *kind)
-{
-	_cleanup_(json_decrefp) json_t *here = clock_of(w, IT, id, kind);
-	_cleanup_(json_decrefp) json_t *there = clock_of(w, FR, id, kind);
-
-	assert_string_equal(text_at(here, "due_at"), text_at(there, "due_at"));
-	assert_string_equal(text_at(here, "started_at"), text_at(there, "started_at"));
 }
 
 static void test_one_clock_on_both(void **state)
@@ -347,6 +343,53 @@ static void test_pause_ends_on_arrival(void **state)
 	assert_int_equal(json_integer_value(json_object_get(c, "remaining_s")), 8 * 3600);
 }
 
+/* The receiver's wall is a minute ahead when it goes on, and right again when the reply arrives, which thus came earlier. */
+static void test_pause_ends_by_time_not_order(void **state)
+{
+	struct world *w = *state;
+	_cleanup_(json_decrefp) json_t *c = NULL;
+	char id[37];
+
+	sent(w, "TRACE", "URGENT", id);
+	act(w, FR, id, EVENT_ACK, NULL);
+	question(w, id);
+	world_pass(w, 10);
+	w->net.node[FR].skew_ms = 60000;
+	act(w, FR, id, EVENT_PARTIAL, text("one of them"));
+	act(w, FR, id, EVENT_ANSWER, text("here is one"));
+	w->net.node[FR].skew_ms = 0;
+	world_pass(w, 10);
+	act(w, IT, id, EVENT_CLARIFIED, text("the second")); /* before it hears of the answer */
+	world_settle(w);
+	both_are(w, id, "ANSWERED");
+	same_due(w, id, "answer");
+	same_due(w, id, "pause");
+	c = clock_of(w, IT, id, "pause");
+	assert_int_equal(world_clock_s(c, "done_at") - world_clock_s(c, "started_at"), 20);
+}
+
+/* The end of the request crosses the question and the step after it: no pause is counted on either side. */
+static void test_question_crosses_the_end(void **state)
+{
+	struct world *w = *state;
+	_cleanup_(json_decrefp) json_t *c = NULL;
+	char id[37];
+
+	sent(w, "TRACE", "URGENT", id);
+	act(w, FR, id, EVENT_ACK, NULL);
+	world_settle(w);
+	act(w, IT, id, EVENT_WITHDRAW, text("found elsewhere"));
+	world_pass(w, 30);
+	act(w, FR, id, EVENT_CLARIFY, text("which?"));
+	world_pass(w, 30);
+	act(w, FR, id, EVENT_ACCEPT, NULL);
+	world_settle(w);
+	both_are(w, id, "WITHDRAWN");
+	same_due(w, id, "answer");
+	c = clock_of(w, FR, id, "answer");
+	assert_int_equal(world_clock_s(c, "due_at") - world_clock_s(c, "started_at"), 8 * 3600);
+}
+
 static void test_pause_at_most_a_day(void **state)
 {
 	struct world *w = *state;
@@ -482,6 +525,8 @@ int main(void)
 		TEST(test_arrival_with_slow_wall),
 		TEST(test_pause),
 		TEST(test_pause_ends_on_arrival),
+		TEST(test_pause_ends_by_time_not_order),
+		TEST(test_question_crosses_the_end),
 		TEST(test_pause_at_most_a_day),
 		TEST(test_flash_never_pauses),
 		TEST(test_term_reminders),
