@@ -148,12 +148,16 @@ static void print_kept(const struct play *p)
 	       (int)d->node[2].pid);
 }
 
-/* --keep: the audit step has stopped the nodes; start them once more. */
+/* --keep: the audit step has stopped the nodes; start them once more, and play what consoles show. */
 static int keep_running(struct play *p, struct err *e)
 {
 	int r = 0;
+	p->d.stays = true;
 	for (int i = 0; r == 0 && i < DEMO_NODES; i++)
 		r = demo_start(&p->d, (enum demo_node_id)i, e);
+	if (r == 0)
+		r = play_console(p, e);
+	p->d.stays = r == 0; /* nobody would know of nodes that are left after an error */
 	return r;
 }
 
@@ -175,8 +179,7 @@ static int run_demo(struct lug *l, const struct args *a, struct err *e)
 	struct err why = {0};
 	(void)play_all(&p, &why); /* a failed step is in the report, with its reason */
 	r = demo_report(&p.d, e);
-	if (r == 0 && p.d.keep && (r = keep_running(&p, e)) == 0 &&
-	    (r = play_console(&p, e)) == 0 && !l->json) {
+	if (r == 0 && p.d.keep && (r = keep_running(&p, e)) == 0 && !l->json) {
 		print_kept(&p);
 		console_print(&p);
 	}

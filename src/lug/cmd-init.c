@@ -7,6 +7,7 @@
 #include "http/api.h"
 #include "lug/lug.h"
 #include "lug/node.h"
+#include <limits.h>
 #include <spawn.h>
 #include <sys/wait.h>
 
@@ -15,10 +16,10 @@ enum { ARGV_MAX = 24, ROLES_TEXT_MAX = 160 };
 /* The settings that the options name; all others keep their defaults. */
 static int make_conf(const struct args *a, struct buf *out, struct err *e)
 {
-	static const char *const names[][2] = {{"listen", "listen"},
-					       {"console", "console_listen"},
-					       {"store", "store"},
-					       {"passphrase-file", "passphrase_file"}};
+	static const char *const names[][2] = {
+		{"listen", "listen"}, {"console", "console_listen"}, {"store", "store"}};
+	const char *passphrase = args_str(a, "passphrase-file");
+	char path[PATH_MAX];
 	_cleanup_(freep) struct conf *conf = calloc(1, sizeof(*conf));
 	struct buf text _cleanup_(buf_done);
 	buf_init(&text, CONF_FILE_MAX);
@@ -26,6 +27,11 @@ static int make_conf(const struct args *a, struct buf *out, struct err *e)
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (args_str(a, names[i][0]))
 			buf_printf(&text, "%s = %s\n", names[i][1], args_str(a, names[i][0]));
+	if (passphrase && !realpath(passphrase, path))
+		return err_set(e, err_errno(errno), "passphrase-file", "cannot use %s: %s",
+			       passphrase, strerror(errno));
+	if (passphrase) /* named from here, not from the node's folder */
+		buf_printf(&text, "passphrase_file = %s\n", path);
 	if (args_flag(a, "shared-uid"))
 		buf_str(&text, "shared_uid = yes\n");
 	if (!conf || buf_err(&text) < 0)
@@ -77,11 +83,19 @@ static int make_rest(const struct args *a, const char *conf_path, struct err *e)
 	const char *argv[ARGV_MAX] = {lugd,	"--conf",    conf_path,
 				      "--init", "--officer", args_str(a, "officer-id")};
 	size_t n = 6;
+	uint64_t uid = 0;
 	const char *given = args_str(a, "roles");
 	int len = snprintf(roles, sizeof(roles), "%s", given ? given : "");
 	if (len < 0 || (size_t)len >= sizeof(roles))
 		return err_set(e, ERR_INVAL, "roles", "The list of roles is too long.");
-	int r = node_program("lugd", lugd, e);
+	if (!name_valid(argv[5], strlen(argv[5])))
+		return err_set(
+			e, ERR_INVAL, "officer-id",
+			"\"%s\" is no id: lower-case letters, digits and . _ / - as in duty-officer",
+			argv[5]);
+	int r = args_u64(a, "uid", 0, UINT32_MAX - 1, &uid, e);
+	if (r >= 0)
+		r = node_program("lugd", lugd, e);
 	if (r >= 0)
 		r = add_roles(roles, argv, &n, e);
 	if (r < 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The demo's tools: see demo.h. Children die with the demo unless --keep is given. */
+ * The demo's tools: see demo.h. Children die with the demo, but for the nodes that --keep leaves running at its end. */
 #include "lug/demo.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -100,7 +100,7 @@ int demo_init(struct demo *d, struct lug *l, const char *dir, struct err *e)
 
 void demo_done(struct demo *d)
 {
-	for (int i = 0; i < DEMO_NODES && !d->keep; i++)
+	for (int i = 0; i < DEMO_NODES && !d->stays; i++)
 		if (demo_stop(d, (enum demo_node_id)i, false, NULL) < 0)
 			d->failed = true; /* its log is worth keeping */
 	if (!d->keep && !d->failed && strncmp(d->dir, "/tmp/lugdunum-demo.", 19) == 0) {
@@ -228,7 +228,7 @@ static void child_exec(const struct demo *d, const char *program, char *const *a
 {
 	int log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (!d->keep)
+	if (!d->stays)
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
 	else
 		setsid();

@@ -40,13 +40,14 @@ struct demo {
 	int steps_n, crash_at;
 	int64_t start_ms;
 	bool keep, failed, report_only; /* report_only: no line for each step as it ends */
+	bool stays;			/* nodes started from now on outlive this program */
 	int code;			/* of the first step that failed */
 };
 
 /** demo_init - work folder (made if NULL), programs beside this one, free ports on loopback
  * Returns: 0; -ERR_NOENT a program is missing; file_mkdirs' errors */
 int demo_init(struct demo *d, struct lug *l, const char *dir, struct err *e) WARN_UNUSED;
-/** demo_done - stop the nodes (unless kept) and remove the work folder (if it was made here and nothing failed) */
+/** demo_done - stop the nodes (unless they stay) and remove the work folder (if it was made here, nothing failed, and it is not kept) */
 void demo_done(struct demo *d);
 
 /** demo_begin, demo_end - one step of the play, and what it proved; demo_end prints its line. A failure is recorded and the step

@@ -145,12 +145,17 @@ def test_init_refuses(tmp_path, made):
     r = subprocess.run([BIN + "/lug", "init", str(tmp_path / "c"), "--name", "It.Rome", "--officer-id", "x"],
                        capture_output=True, text=True, timeout=60)
     assert r.returncode != 0 and "must be lower-case" in r.stderr
+    for options, words in ((("--officer-id", "two words"), '"two words" is no id'), (("--officer-id", "x", "--uid", "root"), "--uid root"),
+                           (("--officer-id", "x", "--passphrase-file", "none"), "cannot use none")):
+        r = subprocess.run([BIN + "/lug", "init", str(tmp_path / "d"), "--name", "it.rome", *options], capture_output=True, text=True,
+                           timeout=60)
+        assert r.returncode != 0 and words in r.stderr and "usage" not in r.stderr, r
 
 
 def test_passphrase(tmp_path):
     secret = tmp_path / "pass"
     secret.write_text("correct horse\n")
-    n = Node(tmp_path / "node", "--passphrase-file", str(secret))
+    n = Node(tmp_path / "node", "--passphrase-file", os.path.relpath(secret))
     assert n.init.returncode == 0, n.init.stderr
     assert not os.path.exists(n.folder + "/keys/sealing-key")
     n.start()

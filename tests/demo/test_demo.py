@@ -62,6 +62,16 @@ def test_wrong_options_are_refused(tmp_path):
     assert "import the chain" in report["steps"][-1]["what"] and not report["steps"][-1]["ok"], report
 
 
+def test_no_node_stays_after_a_failure(tmp_path):
+    """--keep leaves running what works; of a demo that failed nothing is left but its folder."""
+    assert subprocess.run([LUG.replace("/lug", "/chaingen"), "--out", tmp_path / "c", "--quiet", "--no-truth"], timeout=60).returncode == 0
+    r = demo("--keep", "--real", str(tmp_path / "c" / "blocks"), "--from", "11" * 32, "--dir", str(tmp_path / "d"))
+    report = json.loads(r.stdout)
+    assert r.returncode == 1 and "follow the victim" in report["steps"][-1]["what"], report
+    pids = [int((tmp_path / "d" / n / "lugd.pid").read_text()) for n in ("it", "fr", "jp")]
+    assert not [p for p in pids if os.path.exists(f"/proc/{p}")]
+
+
 @pytest.fixture(scope="module")
 def crashed():
     """All runs, two at a time; each test waits for its own."""
