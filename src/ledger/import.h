@@ -125,7 +125,8 @@ struct ledger_verify_result {
 /** ledger_verify - compute again everything that can be, and compare: sums, header chain and work, merkle roots, transaction to
  *                 output numbers, every link both ways, amounts, dictionary, look-up tables, index hash
  * In:      blocks_dir  NULL, or the block files: then every transaction is read again and compared too
- * Returns: 0; -ERR_CORRUPT with the first difference; the errors of ledger_open() */
+ * Returns: 0; -ERR_CORRUPT with the first difference; -ERR_NETWORK block files of another chain, and what else reading them
+ *          gives; -ERR_AGAIN stopped by progress; the errors of ledger_open() */
 int ledger_verify(const char *dir, const char *blocks_dir, ledger_progress_fn *progress, void *arg,
 		  struct ledger_verify_result *ret, struct err *e) WARN_UNUSED;
 #endif

@@ -292,6 +292,16 @@ static void ofac_defaults(const char *path, struct label_import *opt, char curre
 	opt->category = opt->category ? opt->category : "sanction";
 }
 
+/* Every format but XML, which states its encoding, is text in UTF-8: a NUL is the sign of anything else. */
+static int check_text(const char *path, const struct buf *in, struct err *e)
+{
+	const uint8_t *nul = in->len ? memchr(in->p, 0, in->len) : NULL;
+	return nul ? err_set(e, ERR_FORMAT, NULL,
+			     "%s is not text in UTF-8 (byte %zu is NUL); unpack or convert it first",
+			     path, (size_t)(nul - in->p))
+		   : 0;
+}
+
 /* A file that is read whole. */
 static int read_whole(const char *path, const char *format, const struct label_import *opt,
 		      struct label_builder *b, uint8_t sum[static 32])
@@ -301,8 +311,10 @@ static int read_whole(const char *path, const char *format, const struct label_i
 	int r = file_read(path, &in, b->e);
 	if (r == 0) {
 		sha256(in.p, in.len, sum);
-		r = label_read(b, format, in.p, in.len, opt);
+		r = check_text(path, &in, b->e);
 	}
+	if (r == 0)
+		r = label_read(b, format, in.p, in.len, opt);
 	buf_done(&in);
 	return r;
 }

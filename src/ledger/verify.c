@@ -466,7 +466,10 @@ static int reread_block(struct verify *w, const struct ledger_block *b)
 		return r;
 	if (block_open(&reader, p, b->size, block_flags(network_net(w->l->network))) < 0 ||
 	    memcmp(p, view_block(w->v, b->height - w->v->counts.first_height)->header80, 80) != 0)
-		return bad(w, "block", "is not where the ledger says", b->height);
+		return err_set(w->e, ERR_CORRUPT, "block",
+			       "block %" PRIu32 " is not at %" PRIu64 " of blk%05" PRIu32
+			       ".dat in %s: are these the files that the ledger was made of?",
+			       b->height, b->file_off, b->file, w->files.dir);
 	while ((r = block_next(&reader, &t)) > 0) {
 		if (txnum - b->first_tx >= b->tx_n)
 			return bad(w, "block", "the block file has more transactions", b->height);
@@ -477,9 +480,24 @@ static int reread_block(struct verify *w, const struct ledger_block *b)
 	return r < 0 ? bad(w, "block", "is malformed in the block file", b->height) : 0;
 }
 
+/* Files of another chain say nothing about this ledger. */
+static int reread_open(struct verify *w, const char *blocks_dir)
+{
+	const struct network *n;
+	int r = blkfiles_open(&w->files, blocks_dir, w->e);
+
+	if (r == 0)
+		r = blkfiles_network(&w->files, &n, w->e);
+	if (r == 0 && memcmp(n->magic4, w->l->network->magic4, sizeof(n->magic4)) != 0)
+		r = err_set(w->e, ERR_NETWORK, "blocks",
+			    "%s holds blocks of %s, the ledger is of %s", blocks_dir, n->title,
+			    w->l->network->title);
+	return r;
+}
+
 static int reread(struct verify *w, const char *blocks_dir)
 {
-	int r = blkfiles_open(&w->files, blocks_dir, w->e);
+	int r = reread_open(w, blocks_dir);
 
 	for (uint64_t row = 0; r == 0 && row < w->v->counts.block_n; row++) {
 		struct ledger_block b;

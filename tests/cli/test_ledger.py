@@ -207,6 +207,12 @@ def test_errors_say_what_and_where(chain, ledger, tmp_path):
     assert "lug ledger import" in lug("ledger", "info", "--ledger", tmp_path / "none", code=1).stderr
     assert "blk*.dat" in lug("ledger", "import", tmp_path, "--ledger", tmp_path / "l", code=1).stderr
     assert "regtest" in lug("ledger", "import", chain / "blocks", "--ledger", tmp_path / "l", "--network", "bitcoin", code=1).stderr
+    other = tmp_path / "other"
+    other.mkdir()
+    shutil.copy(chain / "blocks" / "blk00001.dat", other / "blk00000.dat")
+    assert "are these the files" in lug("ledger", "verify", "--ledger", ledger, "--blocks", other, code=1).stderr
+    (other / "blk00000.dat").write_bytes(bytes.fromhex("f9beb4d9") + bytes(100))
+    assert "blocks of Bitcoin, the ledger is of Bitcoin regtest" in lug("ledger", "verify", "--ledger", ledger, "--blocks", other, code=1).stderr
     broken = tmp_path / "blocks"
     shutil.copytree(chain / "blocks", broken)
     data = bytearray((broken / "blk00000.dat").read_bytes())

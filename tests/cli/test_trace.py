@@ -2,6 +2,7 @@
 """lug trace and lug ledger labels on generated chains whose truth is known, and on real blocks; chaingen itself."""
 import csv
 import filecmp
+import gzip
 import io
 import json
 import os
@@ -358,6 +359,10 @@ def test_labels_verbs(tmp_path):
     addresses = tmp_path / "case.txt"
     addresses.write_text(good)
     assert refused("ledger", "labels", "import", addresses, "--labels", tmp_path / "l")["code"] == "field-missing"
+    packed = tmp_path / "list.txt.gz"
+    packed.write_bytes(gzip.compress(good.encode() * 100))
+    assert refused("ledger", "labels", "import", packed, "--labels", tmp_path / "l")["code"] == "format"
+    assert "unpack" in lug("ledger", "labels", "import", packed, "--labels", tmp_path / "l").stderr
     assert lug("ledger", "labels", "import", tmp_path / "none.yaml", "--labels", tmp_path / "l").returncode == 1
     assert lug("ledger", "labels", "import", addresses).returncode == 2
 
