@@ -66,12 +66,13 @@ int access_certificate_find(struct store *s, const uint8_t pin32[static ACCESS_P
 
 struct access_try {
 	const char *officer,
-		*address;     /* who is meant, and where it comes from; limits count both */
+		*address; /* who is meant, and where it comes from; limits of sign-ins count both */
 	const char *password; /* NULL: step-up, the code alone */
 	const char *code;     /* six digits */
 	int64_t now_s;
 };
 /** access_check - password and code, or the code alone of someone who is signed in. A code works once
+ * Notes:   failures of the two are counted apart
  * Returns: 0; -ERR_DENIED wrong, without saying which; -ERR_QUOTA too many tries; as store_exec
  * Cost:    one Argon2id (64 MiB) where a password is given, whether or not the officer exists */
 int access_check(struct store *s, const struct access_try *t, struct err *e) WARN_UNUSED;

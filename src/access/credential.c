@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Credentials as rows: password (salt | Argon2id hash), totp (secret), certificate (id is the hex of its pin). Failures are counted
- * by officer and by address in windows, before anything is compared. */
+ * in windows, before anything is compared: sign-ins by officer and by address, codes of those who are signed in by officer alone and
+ * apart, so that nobody outside can keep an officer at the desk from proving who it is. */
 #include "access/access.h"
 #include "base/cleanup.h"
 #include "base/text.h"
@@ -155,25 +156,29 @@ static int64_t count_failure(struct store *s, const char *who, int64_t now_s, st
 			  VALS(val_text(who), val_i64(window_of(now_s))), e);
 }
 
+/* What a failure is counted under. */
 struct tried {
-	char officer[WHO_MAX], address[WHO_MAX];
+	char officer[WHO_MAX], address[WHO_MAX]; /* address: "" for a step-up */
 };
 
 static struct tried tried_of(const struct access_try *t)
 {
-	struct tried k;
-	snprintf(k.officer, sizeof(k.officer), "officer %.64s", t->officer);
-	snprintf(k.address, sizeof(k.address), "address %.64s", t->address);
+	struct tried k = {0};
+	snprintf(k.officer, sizeof(k.officer), "%s %.64s", t->password ? "officer" : "proof",
+		 t->officer);
+	if (t->password)
+		snprintf(k.address, sizeof(k.address), "address %.64s", t->address);
 	return k;
 }
 
 static int check_limits(struct store *s, const struct access_try *t, struct err *e)
 {
 	const struct tried k = tried_of(t);
-	int64_t officer_n = tries(s, k.officer, t->now_s, e);
-	int64_t address_n = officer_n < 0 ? officer_n : tries(s, k.address, t->now_s, e);
-	if (address_n < 0)
-		return (int)address_n;
+	int64_t officer_n = tries(s, k.officer, t->now_s, e), address_n = 0;
+	if (officer_n >= 0 && k.address[0])
+		address_n = tries(s, k.address, t->now_s, e);
+	if (officer_n < 0 || address_n < 0)
+		return (int)(officer_n < 0 ? officer_n : address_n);
 	if (officer_n >= ACCESS_TRIES_MAX || address_n >= ACCESS_ADDRESS_TRIES_MAX)
 		return err_set(e, ERR_QUOTA, NULL, "Too many failed tries; wait 15 minutes.");
 	return 0;
@@ -247,7 +252,7 @@ int access_check(struct store *s, const struct access_try *t, struct err *e)
 		return r;
 	if (!code) {
 		int64_t n = count_failure(s, k.officer, t->now_s, e);
-		if (n >= 0)
+		if (n >= 0 && k.address[0])
 			n = count_failure(s, k.address, t->now_s, e);
 		if (n < 0)
 			return (int)n;

@@ -15,17 +15,28 @@ static const char *header(struct MHD_Connection *c, struct arena *a, const char 
 	return len > WEB_HEADER_MAX ? "" : arena_str(a, v ? v : "", len);
 }
 
+/* Who has one IPv6 address has a network of them (RFC 4291 2.5.4): what counts callers counts those. */
+static void read_network(const struct in6_addr *a, struct api_web *w)
+{
+	struct in6_addr net = *a;
+	if (IN6_IS_ADDR_V4MAPPED(&net)) {
+		(void)inet_ntop(AF_INET, &net.s6_addr[12], w->address, sizeof(w->address));
+		return;
+	}
+	memset(&net.s6_addr[8], 0, 8);
+	(void)inet_ntop(AF_INET6, &net, w->address, sizeof(w->address));
+}
+
 static void read_address(struct MHD_Connection *c, struct api_web *w)
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 	const struct sockaddr *sa = info ? info->client_addr : NULL;
-	const void *p =
-		!sa ? NULL
-		: sa->sa_family == AF_INET6
-			? (const void *)&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr
-			: (const void *)&((const struct sockaddr_in *)(const void *)sa)->sin_addr;
-	if (!p || !inet_ntop(sa->sa_family, p, w->address, sizeof(w->address)))
+	if (sa && sa->sa_family == AF_INET6)
+		read_network(&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, w);
+	else if (!sa || !inet_ntop(sa->sa_family,
+				   &((const struct sockaddr_in *)(const void *)sa)->sin_addr,
+				   w->address, sizeof(w->address)))
 		snprintf(w->address, sizeof(w->address), "unknown");
 }
 

@@ -80,6 +80,19 @@ int api_sign_in_show(struct api_call *c, struct err *e)
 			 e);
 }
 
+/* A wrong try is an event too. What was typed as a name is shown only when it is one: it may have been the password. */
+static int record_failure(const struct api_call *c, const struct access_try *t, struct err *e)
+{
+	uint32_t roles;
+	struct api_call by = *c;
+	bool known = officer_roles(lugd_of(c), t->officer, &roles, NULL) >= 0;
+	_cleanup_(json_decrefp) json_t *detail =
+		json_pack("{s:s, s:s}", "error", err_name(ERR_DENIED), "address", t->address);
+	snprintf(by.who.officer, sizeof(by.who.officer), "browser");
+	return record(&by, AUDIT_LOGIN, "session.refuse", known ? t->officer : "unknown", detail,
+		      e);
+}
+
 int api_sign_in(struct api_call *c, struct err *e)
 {
 	static const char *const keys[] = {"officer", "password", "code", "zone", NULL};
@@ -93,6 +106,11 @@ int api_sign_in(struct api_call *c, struct err *e)
 		r = json_need_str(c->in, "code", 6, 6, &t.code, e);
 	if (r >= 0)
 		r = access_check(lugd_store(lugd_of(c)), &t, e);
+	if (r == -ERR_DENIED) {
+		struct err why = {0};
+		int k = record_failure(c, &t, &why);
+		return k < 0 ? err_set(e, k, NULL, "%s", why.message) : r;
+	}
 	return r < 0 ? r : begin(c, t.officer, ACCESS_PASSWORD, e);
 }
 

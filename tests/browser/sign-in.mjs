@@ -58,6 +58,21 @@ export async function signInTests({ browser, who }) {
     await context.close();
   });
 
+  await test("a wrong try stands in the audit log, without what was typed for a name", async () => {
+    const body = new URLSearchParams({ officer: "my-password-by-mistake", password: "certainly wrong", code: "000000" }).toString();
+    same((await call(origin, "POST", "/v1/sign-in", { ...FORM, Origin: origin, Accept: "application/json" }, body)).status, 403);
+    const context = await signIn(browser, who("it", "head-of-unit"));
+    const page = await context.newPage();
+    let log = "";
+    for (let i = 0; i < 40 && !(log.includes("session.refuse") && log.includes("unknown")); i++) { // sealed once a second
+      await page.waitForTimeout(250);
+      await page.goto(`${origin}/v1/audit`);
+      log = await page.textContent("tbody");
+    }
+    check(log.includes("session.refuse") && log.includes("duty-officer") && !log.includes("by-mistake"), log);
+    await context.close();
+  });
+
   await test("password and code open a session; its cookie is for this host alone", async () => {
     const context = await signIn(browser, it);
     const cookie = (await context.cookies()).find((c) => c.name === "__Host-lugdunum");

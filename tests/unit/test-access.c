@@ -97,16 +97,21 @@ static void test_limits(void **state)
 	assert_int_equal(try_with("rome", "b", password, NOW_S, NOW_S), -ERR_QUOTA);
 	assert_int_equal(try_with("rome", "b", password, NOW_S + ACCESS_WINDOW_S, NOW_S),
 			 -ERR_QUOTA);
+	/* but not the officer's own step-up, which nobody outside can use up */
+	assert_int_equal(try_with("rome", "b", NULL, NOW_S, NOW_S), 0);
+	for (int i = 0; i < ACCESS_TRIES_MAX; i++)
+		assert_int_equal(try_with("rome", "b", NULL, NOW_S, 0), -ERR_DENIED);
+	assert_int_equal(try_with("rome", "b", NULL, NOW_S, NOW_S + 30), -ERR_QUOTA);
 	int64_t later_s = NOW_S + 3 * ACCESS_WINDOW_S;
 	assert_int_equal(try_with("rome", "b", password, later_s, later_s), 0);
 	for (int i = 0; i < ACCESS_ADDRESS_TRIES_MAX; i++) {
 		snprintf(officer, sizeof(officer), "guess-%d", i);
-		assert_int_equal(try_with(officer, "c", NULL, later_s, later_s), -ERR_DENIED);
+		assert_int_equal(try_with(officer, "c", "wrong", later_s, later_s), -ERR_DENIED);
 	}
-	assert_int_equal(try_with("other", "c", NULL, later_s, later_s), -ERR_QUOTA);
-	assert_int_equal(try_with("other", "d", NULL, later_s, later_s), -ERR_DENIED);
+	assert_int_equal(try_with("other", "c", "wrong", later_s, later_s), -ERR_QUOTA);
+	assert_int_equal(try_with("other", "d", "wrong", later_s, later_s), -ERR_DENIED);
 	assert_int_equal(access_sweep(s, later_s + 3 * ACCESS_WINDOW_S, NULL), 0);
-	assert_int_equal(try_with("other", "c", NULL, later_s + 3 * ACCESS_WINDOW_S, NOW_S),
+	assert_int_equal(try_with("other", "c", "wrong", later_s + 3 * ACCESS_WINDOW_S, NOW_S),
 			 -ERR_DENIED);
 }
 
