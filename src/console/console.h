@@ -8,15 +8,15 @@
 #include "base/json.h"
 
 struct lang;
-struct zone;
+struct tz;
 
 enum { PAGE_MAX = 8 << 20 /* bytes of a page */ };
 
 struct page_in {
 	const struct lang *lang;
-	const struct zone *zone; /* the reader's; NULL is UTC */
-	const json_t *data;	 /* the handler's answer: names in a template begin here; BORROWS */
-	const json_t *at;	 /* what a name with "@" means: viewer, form, errors ...; BORROWS */
+	const struct tz *zone; /* the reader's; NULL is UTC */
+	const json_t *data;    /* the handler's answer: names in a template begin here; BORROWS */
+	const json_t *at;      /* what a name with "@" means: viewer, form, errors ...; BORROWS */
 };
 
 /** page_render - a page

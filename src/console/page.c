@@ -5,7 +5,7 @@
 #include "console/asset.h"
 #include "console/page-int.h"
 #include "lang/lang.h"
-#include "lang/zone.h"
+#include "lang/tz.h"
 
 enum { NUMBER_MAX = 32, NAME_MAX = 160, KEY_MAX = 64, SHORT_LEN = 8 };
 
@@ -192,32 +192,32 @@ static bool time_of(const json_t *v, int64_t *ret)
 	return s && time_parse(s, strlen(s), ret) == 0;
 }
 
-static void utc_text(int64_t t, char out[static ZONE_TEXT_MAX])
+static void utc_text(int64_t t, char out[static TZ_TEXT_MAX])
 {
-	(void)zone_local(NULL, t, out);
+	(void)tz_text(NULL, t, out);
 }
 
 /* <time datetime="2026-11-22T10:59:30Z">2026-11-22 11:59 CET <small>10:59 UTC</small></time> */
 static void put_time(struct page *p, int64_t t)
 {
-	char iso[TIME_TEXT_MAX], local[ZONE_TEXT_MAX], utc[ZONE_TEXT_MAX];
-	(void)zone_local(p->in->zone, t, local);
+	char iso[TIME_TEXT_MAX], local[TZ_TEXT_MAX], utc[TZ_TEXT_MAX];
+	(void)tz_text(p->in->zone, t, local);
 	utc_text(t, utc);
 	buf_printf(p->out, "<time datetime=\"%s\">", time_utc(t, iso));
 	put_str(p, PAGE_TEXT, local);
-	if (zone_offset_s(p->in->zone, t) != 0 && strlen(utc) > 11)
+	if (tz_offset(p->in->zone, t) != 0 && strlen(utc) > 11)
 		buf_printf(p->out, " <small>· %s</small>", utc + 11);
 	buf_str(p->out, "</time>");
 }
 
 static void put_time_as(struct page *p, enum page_context at, enum page_format format, int64_t t)
 {
-	char text[ZONE_TEXT_MAX];
+	char text[TZ_TEXT_MAX];
 	if (format == PAGE_TIME) {
 		put_time(p, t);
 		return;
 	}
-	(void)zone_local(format == PAGE_ZONE ? p->in->zone : NULL, t, text);
+	(void)tz_text(format == PAGE_ZONE ? p->in->zone : NULL, t, text);
 	put_str(p, at, text);
 }
 

@@ -8,18 +8,15 @@ enum { KEEP_S = 40 * DUTY_DAY_S };
 
 const struct tz *duty_zone(struct duty *d, const char *name)
 {
-	_cleanup_(buf_done) struct buf file;
-	buf_init(&file, TZ_FILE_MAX);
 	for (size_t i = 0; i < d->zones_n; i++)
 		if (!strcmp(tz_name(d->zones[i]), name))
 			return d->zones[i];
-	if (!tz_name_valid(name) || d->zones_n == DUTY_ZONES_MAX)
+	if (d->zones_n == DUTY_ZONES_MAX)
 		return NULL;
 	struct tz *z = NULL;
 	if (!strcmp(name, "UTC"))
 		z = tz_utc();
-	else if (d->env->zone(d->env->ctx, name, &file) < 0 ||
-		 tz_parse(name, file.p, file.len, &z, NULL) < 0)
+	else if (d->env->zone(d->env->ctx, name, &z) < 0)
 		return NULL;
 	if (z)
 		d->zones[d->zones_n++] = z;

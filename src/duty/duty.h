@@ -31,8 +31,8 @@ enum {
 /* The outside, beside that of exchange (clocks and randomness are taken from there). */
 struct duty_env {
 	void *ctx;
-	/* Bytes of the zoneinfo file of a name that tz_name_valid() takes. 0; -ERR_NOENT */
-	int (*zone)(void *ctx, const char *name, struct buf *out);
+	/* A zone by its name, as tz_open(); duty frees it */
+	int (*zone)(void *ctx, const char *name, struct tz **ret);
 	/* Hand a ring to its channel; the outcome comes by duty_rung(), never from inside. 0; -ERR_NOENT no such channel; -ERR_OFFLINE */
 	int (*ring)(void *ctx, const struct notify_message *m);
 	/* Is there a channel of this name, and does its program run? */

@@ -4,7 +4,7 @@
 #define DUTY_ROSTER_H
 #include "base/buf.h"
 #include "base/json.h"
-#include "duty/tz.h"
+#include "lang/tz.h"
 
 enum {
 	ROSTER_NAME_MAX = 64, /* officers, seats, layers: name_valid() */

@@ -159,7 +159,7 @@ int api_session_prefer(struct api_call *c, struct err *e)
 	static const char *const keys[] = {"language", "zone", NULL};
 	struct access_session s;
 	const char *language = NULL, *zone = NULL, *token = visit_token(c);
-	_cleanup_(zone_closep) struct zone *found = NULL;
+	_cleanup_(tz_freep) struct tz *found = NULL;
 	int r = json_only(c->in, keys, e);
 	if (r >= 0)
 		r = access_session_find(lugd_store(lugd_of(c)), token, time_now_ms() / 1000, &s, e);
@@ -168,7 +168,7 @@ int api_session_prefer(struct api_call *c, struct err *e)
 	if (r >= 0)
 		r = json_opt_str(c->in, "zone", 1, ACCESS_NAME_MAX, &zone, e);
 	if (r >= 0 && zone)
-		r = zone_open(zone, &found, e);
+		r = tz_open(zone, &found, e);
 	if (r >= 0 && language && !lang_find(language))
 		r = err_set(e, ERR_INVAL, "language", "There are en, fr, it, de and ja.");
 	if (r >= 0)

@@ -133,7 +133,7 @@ static void find_reader(struct visit *v)
 	if (!v->lang)
 		v->lang = lang_pick(v->c->web->languages);
 	if (v->signed_in && v->session.zone[0] &&
-	    zone_open(v->session.zone, &v->zone, &none) < 0) /* unknown on this machine: UTC */
+	    tz_open(v->session.zone, &v->zone, &none) < 0) /* unknown on this machine: UTC */
 		v->zone = NULL;
 }
 
@@ -348,6 +348,6 @@ int browser_run(struct lugd *d, struct http_job *job)
 	if (r < 0 && v.html)
 		show_failure(&v, r);
 	json_decref(v.fields);
-	zone_close(v.zone);
+	tz_free(v.zone);
 	return r;
 }

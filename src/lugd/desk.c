@@ -5,11 +5,9 @@
 #include "base/text.h"
 #include "lugd/lugd-int.h"
 
-static int zone(void *ctx, const char *name, struct buf *out)
+static int zone(void *ctx, const char *name, struct tz **ret)
 {
-	char path[sizeof("/usr/share/zoneinfo/") + TZ_NAME_MAX];
-	snprintf(path, sizeof(path), "/usr/share/zoneinfo/%s", name);
-	return file_read(path, out, NULL);
+	return tz_open(name, ret, NULL);
 }
 
 static int ask(void *ctx, const char *peer, const void *note, size_t len)

@@ -5,7 +5,7 @@
 #include "access/access.h"
 #include "http/server.h"
 #include "lang/lang.h"
-#include "lang/zone.h"
+#include "lang/tz.h"
 #include "lugd/lugd-int.h"
 
 enum { COOKIE_MAX = 160 };
@@ -19,7 +19,7 @@ struct visit {
 	bool signed_in, html;
 	struct access_session session; /* when signed in */
 	const struct lang *lang;
-	struct zone *zone;
+	struct tz *zone;
 	json_t *fields; /* of the form; NULL when the body was no form */
 };
 

@@ -15,16 +15,10 @@ static size_t zones_n;
 
 static const struct tz *load(void *ctx, const char *name)
 {
-	_cleanup_(buf_done) struct buf b = {0};
-	char path[256];
 	for (size_t i = 0; i < zones_n; i++)
 		if (!strcmp(tz_name(zones[i]), name))
 			return zones[i];
-	if (!tz_name_valid(name) || zones_n == ZONES_MAX)
-		return NULL;
-	snprintf(path, sizeof(path), "/usr/share/zoneinfo/%s", name);
-	buf_init(&b, TZ_FILE_MAX);
-	if (file_read(path, &b, NULL) < 0 || tz_parse(name, b.p, b.len, &zones[zones_n], NULL) < 0)
+	if (zones_n == ZONES_MAX || tz_open(name, &zones[zones_n], NULL) < 0)
 		return NULL;
 	return zones[zones_n++];
 }

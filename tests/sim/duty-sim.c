@@ -76,7 +76,7 @@ static bool chance(struct world *w, uint64_t permille)
 
 /* ---- the outside of a desk ---- */
 
-static int zone_file(void *ctx, const char *name, struct buf *out)
+static int zone(void *ctx, const char *name, struct tz **ret)
 {
 	return -ERR_NOENT; /* seats are in UTC */
 }
@@ -416,8 +416,7 @@ static void world_open(struct world *w, uint64_t seed)
 	for (size_t i = 0; i < NODES; i++) {
 		struct desk *k = &w->desks[i];
 		struct err e = {0};
-		*k = (struct desk){
-			.w = w, .i = i, .env = {k, zone_file, ring, works, ask, alarmed}};
+		*k = (struct desk){.w = w, .i = i, .env = {k, zone, ring, works, ask, alarmed}};
 		buf_init(&k->note, DUTY_NOTE_MAX);
 		snprintf(k->path, sizeof(k->path), "%s/%s.db", w->dir, names[i]);
 		if (desk_start(k) && node_install(&w->net.node[i], &e) < 0)

@@ -39,11 +39,9 @@ static struct side sides[WORLD_NODES];
 
 /* ---- the outside ---- */
 
-static int zone_file(void *ctx, const char *name, struct buf *out)
+static int zone(void *ctx, const char *name, struct tz **ret)
 {
-	char path[200];
-	snprintf(path, sizeof(path), "/usr/share/zoneinfo/%s", name);
-	return file_read(path, out, NULL);
+	return tz_open(name, ret, NULL);
 }
 
 static int ring(void *ctx, const struct notify_message *m)
@@ -102,7 +100,7 @@ static int setup(void **state)
 	for (int i = 0; i < WORLD_NODES; i++) {
 		struct side *s = &sides[i];
 		*s = (struct side){.w = w, .i = i};
-		s->env = (struct duty_env){s, zone_file, ring, works, ask, alarmed};
+		s->env = (struct duty_env){s, zone, ring, works, ask, alarmed};
 		snprintf(s->o.answer_url, sizeof(s->o.answer_url), "https://answer.example");
 		side_open(s);
 	}

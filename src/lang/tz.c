@@ -2,9 +2,12 @@
  * TZif to one sorted list of changes: those of the file, then those that its footer gives up to TZ_YEAR_MAX.
  *
  * Invariants: changes[] is sorted by moment without repeats; changes[0] stands for all time before the second. */
-#include "duty/tz.h"
+#include "lang/tz.h"
+#include "base/buf.h"
 #include "base/cursor.h"
+#include "base/file.h"
 #include "base/text.h"
+#include "base/time.h"
 #include <string.h>
 
 enum {
@@ -347,6 +350,20 @@ int tz_parse(const char *name, const void *p, size_t len, struct tz **ret_zone, 
 	return 0;
 }
 
+int tz_open(const char *name, struct tz **ret_zone, struct err *e)
+{
+	char path[sizeof("/usr/share/zoneinfo/") + TZ_NAME_MAX];
+	_cleanup_(buf_done) struct buf file;
+	buf_init(&file, TZ_FILE_MAX);
+	if (!tz_name_valid(name))
+		return err_set(e, ERR_INVAL, "zone", "A zone is named like Europe/Rome.");
+	snprintf(path, sizeof(path), "/usr/share/zoneinfo/%s", name);
+	int r = file_read(path, &file, e);
+	if (r < 0)
+		return err_set(e, r, "zone", "There is no zone %s on this machine.", name);
+	return tz_parse(name, file.p, file.len, ret_zone, e);
+}
+
 struct tz *tz_utc(void)
 {
 	struct tz *z = zone_new("UTC");
@@ -397,12 +414,12 @@ static const struct change *change_at(const struct tz *z, int64_t unix_s)
 
 int32_t tz_offset(const struct tz *z, int64_t unix_s)
 {
-	return change_at(z, unix_s)->offset_s;
+	return z ? change_at(z, unix_s)->offset_s : 0;
 }
 
 const char *tz_abbr(const struct tz *z, int64_t unix_s)
 {
-	return change_at(z, unix_s)->abbr;
+	return z ? change_at(z, unix_s)->abbr : "UTC";
 }
 
 int64_t tz_local(const struct tz *z, int64_t unix_s)
@@ -427,4 +444,15 @@ int tz_next_change(const struct tz *z, int64_t after_s, struct tz_change *ret)
 		return 0;
 	*ret = (struct tz_change){c[1].at_s, c[0].offset_s, c[1].offset_s, c[1].dst, c[1].abbr};
 	return 1;
+}
+
+const char *tz_text(const struct tz *z, int64_t unix_s, char out[static TZ_TEXT_MAX])
+{
+	char face[TIME_TEXT_MAX];
+	time_utc(tz_local(z, unix_s), face);
+	if (strlen(face) < 16)
+		snprintf(out, TZ_TEXT_MAX, "-");
+	else
+		snprintf(out, TZ_TEXT_MAX, "%.10s %.5s %s", face, face + 11, tz_abbr(z, unix_s));
+	return out;
 }
