@@ -8,7 +8,7 @@
 #include <limits.h>
 #include <unistd.h>
 
-enum { HOPS_MAX = 1000, PARTS = 10000 /* shares are shown in hundredths of a per cent */ };
+enum { HOPS_MAX = 1000 };
 
 static int open_labels(const struct args *a, const struct ledger *l, struct labels **ret,
 		       struct err *e)
@@ -35,56 +35,6 @@ static bool show_tick(void *ctx, uint64_t done, uint64_t all)
 	p->total = all;
 	progress_at(p, done, NULL);
 	return true;
-}
-
-/* Hundredths of a per cent, rounded down, so that no share looks larger than it is. */
-static json_t *json_share(uint64_t amount, uint64_t total)
-{
-	uint64_t parts = total ? (uint64_t)((unsigned __int128)amount * PARTS / total) : 0;
-	char text[32];
-
-	snprintf(text, sizeof(text), "%" PRIu64 ".%02" PRIu64, parts / 100, parts % 100);
-	return json_string(text);
-}
-
-static json_t *rows_json(const struct exposure *x)
-{
-	json_t *rows = json_array();
-
-	for (size_t i = 0; i < x->n; i++) {
-		const struct exposure_row *r = &x->row[i];
-
-		json_array_append_new(rows, json_pack("{s:s, s:o, s:o, s:o, s:o, s:I}", "category",
-						      r->category, "direct", json_u64(r->direct),
-						      "indirect", json_u64(r->indirect), "amount",
-						      json_u64(r->direct + r->indirect), "percent",
-						      json_share(r->direct + r->indirect, x->total),
-						      "payments", (json_int_t)r->payment_n));
-	}
-	return rows;
-}
-
-static json_t *exposure_json(const struct party_view *v, const struct exposure_params *q,
-			     size_t label_n, const struct exposure *x)
-{
-	json_t *j = json_chain(v->l);
-	json_int_t height = v->p.height == ENTITY_TIP ? ledger_info(v->l)->height : v->p.height;
-	json_t *more = json_pack(
-		"{s:o, s:o, s:I, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}",
-		"asked", json_address(v->l, v->asked), "entity",
-		v->x ? json_integer(v->p.id) : json_null(), "as_of", height, "side",
-		q->side == PARTY_SENT ? "sent" : "received", "hops", (json_int_t)q->hops, "labels",
-		(json_int_t)label_n, "total", json_u64(x->total), "categories", rows_json(x),
-		"unlabelled", json_u64(x->unlabelled), "held", json_u64(x->held), "mined",
-		json_u64(x->mined), "joined", json_u64(x->joined), "unknown", json_u64(x->unknown),
-		"fees", json_u64(x->fees), "cut", json_u64(x->cut), "partial", x->partial);
-
-	if (!j || !more || json_object_update(j, more)) {
-		json_decref(j);
-		j = NULL;
-	}
-	json_decref(more);
-	return j;
 }
 
 static int exposure_print(const struct lug *lug, const json_t *j, struct err *e)
@@ -141,7 +91,6 @@ static int answer(struct lug *l, const struct args *a, const struct party_view *
 {
 	_cleanup_(labels_closep) struct labels *labels = NULL;
 	struct progress bar;
-	struct exposure x;
 	int r = open_labels(a, v->l, &labels, e);
 
 	if (r < 0)
@@ -149,13 +98,9 @@ static int answer(struct lug *l, const struct args *a, const struct party_view *
 	q->tick = show_tick;
 	q->tick_ctx = &bar;
 	progress_start(&bar, l, "exposure", "tx", 0);
-	r = exposure_of(&v->p, labels, q, &x, e);
+	r = report_exposure(v, labels, q, ret, e);
 	progress_end(&bar);
-	if (r < 0)
-		return e->code ? r : err_set(e, r, "ledger", NULL);
-	*ret = exposure_json(v, q, labels_n(labels), &x);
-	exposure_done(&x);
-	return *ret ? 0 : err_set(e, ERR_NOMEM, NULL, NULL);
+	return r == 0 || e->code ? r : err_set(e, r, "ledger", NULL);
 }
 
 static int run_exposure(struct lug *l, const struct args *a, struct err *e)
