@@ -161,7 +161,9 @@ static void bench_blocks(struct store *s, struct watch *w, const struct ledger *
 		must(watch_scan(w, l, 1, 1, &left, &e) == 0, e.message);
 		ms[i] = (double)(time_mono_ns() - start) / 1e6;
 	}
-	must(left == 0 && watch_alerts(s, 0, INT64_MAX, count_alert, &alerts, NULL) == 0, "alerts");
+	must(left == 0 && watch_alerts(s, &(const struct watch_query){.max = INT64_MAX},
+				       count_alert, &alerts, NULL) == 0,
+	     "alerts");
 	qsort(ms, blocks, sizeof(ms[0]), by_value);
 	figure("transactions a block, mean", "", (double)(tx_n - b.first_tx) / blocks);
 	figure("alerts a block, mean", "", (double)alerts / blocks);

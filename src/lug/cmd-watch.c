@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * lug watch: what is watched on a ledger, and what was found. */
+#include "base/file.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "chain/amount.h"
@@ -7,12 +8,12 @@
 #include "crypto/crypto.h"
 #include "ledger/ledger.h"
 #include "lug/ledger-report.h"
-#include "lug/watch-parse.h"
 #include "lug/watch-shell.h"
+#include "watch/entries.h"
 #include <inttypes.h>
 #include <limits.h>
 
-enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 100000 };
+enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 100000, FILE_MAX = 1 << 30 };
 
 int watch_store_open(const char *watch, const char *ledger, struct store **ret_s, struct err *e)
 {
@@ -153,6 +154,19 @@ static int run_add(struct lug *l, const struct args *a, struct err *e)
 	return r < 0 ? err_set(e, r, NULL, NULL) : add_entries(l, a, &d, &x, e);
 }
 
+static int entries_read(struct watch_entries *x, const char *path, struct err *e)
+{
+	_cleanup_(buf_done) struct buf b = {0};
+	int r;
+
+	buf_init(&b, FILE_MAX);
+	r = file_read(path, &b, e);
+	if (r < 0)
+		return r;
+	r = watch_text(x, buf_cstr(&b), b.len);
+	return r < 0 ? err_set(e, r, NULL, NULL) : 0;
+}
+
 static int run_import(struct lug *l, const struct args *a, struct err *e)
 {
 	_cleanup_(watch_entries_done) struct watch_entries x = {0};
@@ -162,7 +176,7 @@ static int run_import(struct lug *l, const struct args *a, struct err *e)
 	if (r < 0)
 		return r;
 	x.network = ledger_network(d.ledger);
-	r = watch_file(&x, args_pos(a, 0), e);
+	r = entries_read(&x, args_pos(a, 0), e);
 	return r < 0 ? r : add_entries(l, a, &d, &x, e);
 }
 
@@ -225,7 +239,6 @@ static int item_show(void *ctx, const struct watch_item *i, struct err *e)
 	const char *policy = i->kind == WATCH_TAINT ? trace_policy_name(i->policy) : "";
 	struct listing *x = ctx;
 	char when[TIME_TEXT_MAX];
-	json_t *j;
 
 	time_utc(i->added_s, when);
 	if (!x->l->json) {
@@ -238,12 +251,9 @@ static int item_show(void *ctx, const struct watch_item *i, struct err *e)
 		table_cell(&x->t, "%s%s", i->note, i->too_large ? " (too large: not watched)" : "");
 		return 0;
 	}
-	j = json_pack("{s:I, s:s, s:s, s:I, s:I, s:o, s:s, s:s, s:b, s:b}", "item",
-		      (json_int_t)i->id, "kind", watch_kind_name(i->kind), "policy", policy,
-		      "entries", (json_int_t)i->n, "live_outputs", (json_int_t)i->live_n, "live",
-		      json_u64(i->live_sum), "added", when, "note", i->note, "alert_services",
-		      i->alert_services, "too_large", i->too_large);
-	return json_array_append_new(x->all, j) < 0 ? err_set(e, ERR_NOMEM, NULL, NULL) : 0;
+	return json_array_append_new(x->all, watch_item_json(i)) < 0
+		       ? err_set(e, ERR_NOMEM, NULL, NULL)
+		       : 0;
 }
 
 static int run_list(struct lug *l, const struct args *a, struct err *e)
@@ -310,43 +320,13 @@ const struct verb verb_watch_remove = {
 
 /* ---- alerts ---- */
 
-static json_t *path_json(const char *path)
-{
-	json_t *list = json_array();
-
-	while (*path) {
-		size_t n = strcspn(path, " ");
-
-		json_array_append_new(list, json_stringn(path, n));
-		path += n + (path[n] == ' ');
-	}
-	return list;
-}
-
-static json_t *alert_json(const struct watch_alert *a)
-{
-	char txid[HASH_TEXT_MAX], first[TIME_TEXT_MAX], changed[TIME_TEXT_MAX];
-	bool confirmed = a->state == WATCH_CONFIRMED;
-
-	return json_pack("{s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:s, s:s, s:s, s:o}",
-			 "alert", (json_int_t)a->id, "changed", (json_int_t)a->changed, "item",
-			 (json_int_t)a->item, "kind", watch_alert_name(a->kind), "state",
-			 watch_state_name(a->state), "txid", hash_text(a->txid32, txid), "position",
-			 a->position < 0 ? json_null() : json_integer(a->position), "amount",
-			 json_u64(a->amount), "height",
-			 confirmed ? json_integer(a->height) : json_null(), "confirmations",
-			 (json_int_t)a->confirmations, "first_seen", time_utc(a->first_s, first),
-			 "changed_at", time_utc(a->changed_s, changed), "note", a->note, "path",
-			 path_json(a->path));
-}
-
 static int alert_show(void *ctx, const struct watch_alert *a, struct err *e)
 {
 	struct listing *x = ctx;
 	char txid[HASH_TEXT_MAX], when[TIME_TEXT_MAX];
 
 	if (x->l->json)
-		return json_array_append_new(x->all, alert_json(a)) < 0
+		return json_array_append_new(x->all, watch_alert_json(a)) < 0
 			       ? err_set(e, ERR_NOMEM, NULL, NULL)
 			       : 0;
 	table_cell(&x->t, "%" PRId64, a->changed);
@@ -381,7 +361,10 @@ static int run_alerts(struct lug *l, const struct args *a, struct err *e)
 	if (r == 0)
 		r = args_u64(a, "limit", 1, LIMIT_MAX, &limit, e);
 	if (r == 0)
-		r = watch_alerts(s, (int64_t)since, (int64_t)limit, alert_show, &x, e);
+		r = watch_alerts(
+			s,
+			&(const struct watch_query){.since = (int64_t)since, .max = (int64_t)limit},
+			alert_show, &x, e);
 	if (r == 0)
 		r = l->json ? lug_print_json(json_incref(x.all), e) : table_print(&x.t, l);
 	table_done(&x.t);

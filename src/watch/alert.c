@@ -149,7 +149,7 @@ static int retract(struct watch *w, const char *sql, const struct store_val *val
 		store_rows_done(&rows);
 		n = store_exec(w->store,
 			       "UPDATE watch_alert SET state = ?, height = -1, changed_s = ?, "
-			       "changed = ? WHERE id = ?",
+			       "changed = ?, acked_s = 0, acked_by = '' WHERE id = ?",
 			       VALS(val_i64(WATCH_RETRACTED), val_i64(w->now_s),
 				    val_i64(w->next_change), val_i64(id)),
 			       e);

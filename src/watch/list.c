@@ -37,6 +37,12 @@ static const struct store_migration steps[] = {
 	 " tx BYTEA NOT NULL)",
 	 "DROP TABLE watch_pending; DROP TABLE watch_block; DROP TABLE watch_alert; DROP TABLE watch_taint;"
 	 "DROP TABLE watch_seed; DROP TABLE watch_address; DROP TABLE watch_item; DROP TABLE watch_meta"},
+	{2, "notice taken of alerts",
+	 "ALTER TABLE watch_alert ADD COLUMN acked_s BIGINT NOT NULL DEFAULT 0;"
+	 "ALTER TABLE watch_alert ADD COLUMN acked_by TEXT NOT NULL DEFAULT '';"
+	 "CREATE INDEX watch_alert_open ON watch_alert (changed) WHERE acked_s = 0",
+	 "DROP INDEX watch_alert_open; ALTER TABLE watch_alert DROP COLUMN acked_by;"
+	 "ALTER TABLE watch_alert DROP COLUMN acked_s"},
 };
 
 int watch_tables(struct store *s, int64_t now_s, struct err *e)
@@ -232,39 +238,85 @@ int watch_items(struct store *s, int (*visit)(void *ctx, const struct watch_item
 	return r < 0 ? r : row_err(&rows, e);
 }
 
-int watch_alerts(struct store *s, int64_t since, int64_t max,
+#define ALERT_COLUMNS                                                                             \
+	"SELECT a.id AS id, item, a.kind AS kind, txid, position, amount, state, height, "        \
+	"first_s, changed_s, changed, path, acked_s, acked_by, COALESCE(note, '') AS note, "      \
+	"(SELECT COALESCE(MAX(height), 0) FROM watch_block) AS tip FROM watch_alert a LEFT JOIN " \
+	"watch_item i ON i.id = a.item WHERE changed > ? AND changed < ? AND acked_s <= ? "
+static const char oldest_sql[] = ALERT_COLUMNS "ORDER BY changed LIMIT ?";
+static const char newest_sql[] = ALERT_COLUMNS "ORDER BY changed DESC LIMIT ?";
+static struct watch_alert alert_of(struct store_rows *rows)
+{
+	struct watch_alert a = {
+		.id = row_i64(rows, "id"),
+		.item = row_i64(rows, "item"),
+		.changed = row_i64(rows, "changed"),
+		.height = row_i64(rows, "height"),
+		.kind = (enum watch_alert_kind)row_i64(rows, "kind"),
+		.state = (enum watch_state)row_i64(rows, "state"),
+		.position = row_i64(rows, "position"),
+		.amount = row_u64(rows, "amount"),
+		.first_s = row_i64(rows, "first_s"),
+		.changed_s = row_i64(rows, "changed_s"),
+		.path = row_text(rows, "path", NULL),
+		.note = row_text(rows, "note", NULL),
+		.acked_s = row_i64(rows, "acked_s"),
+		.acked_by = row_text(rows, "acked_by", NULL),
+	};
+
+	row_copy(rows, "txid", a.txid32, 32);
+	if (a.state == WATCH_CONFIRMED)
+		a.confirmations = row_i64(rows, "tip") - a.height + 1;
+	return a;
+}
+
+int watch_alerts(struct store *s, const struct watch_query *q,
 		 int (*visit)(void *ctx, const struct watch_alert *a, struct err *e), void *ctx,
 		 struct err *e)
 {
 	STORE_ROWS(rows);
-	int r = store_query(
-		s,
-		"SELECT a.id AS id, item, a.kind AS kind, txid, position, amount, state, height, "
-		"first_s, changed_s, changed, path, COALESCE(note, '') AS note, "
-		"(SELECT COALESCE(MAX(height), 0) FROM watch_block) AS tip FROM watch_alert a LEFT JOIN "
-		"watch_item i ON i.id = a.item WHERE changed > ? ORDER BY changed LIMIT ?",
-		VALS(val_i64(since), val_i64(max)), &rows, e);
+	int r = store_query(s, q->newest_first ? newest_sql : oldest_sql,
+			    VALS(val_i64(q->since), val_i64(q->before ? q->before : INT64_MAX),
+				 val_i64(q->open ? 0 : INT64_MAX), val_i64(q->max)),
+			    &rows, e);
 
 	while (r >= 0 && (r = store_next(&rows, e)) > 0) {
-		struct watch_alert a = {
-			.id = row_i64(&rows, "id"),
-			.item = row_i64(&rows, "item"),
-			.changed = row_i64(&rows, "changed"),
-			.height = row_i64(&rows, "height"),
-			.kind = (enum watch_alert_kind)row_i64(&rows, "kind"),
-			.state = (enum watch_state)row_i64(&rows, "state"),
-			.position = row_i64(&rows, "position"),
-			.amount = row_u64(&rows, "amount"),
-			.first_s = row_i64(&rows, "first_s"),
-			.changed_s = row_i64(&rows, "changed_s"),
-			.path = row_text(&rows, "path", NULL),
-			.note = row_text(&rows, "note", NULL),
-		};
+		const struct watch_alert a = alert_of(&rows);
 
-		row_copy(&rows, "txid", a.txid32, 32);
-		if (a.state == WATCH_CONFIRMED)
-			a.confirmations = row_i64(&rows, "tip") - a.height + 1;
 		r = visit(ctx, &a, e);
 	}
 	return r < 0 ? r : row_err(&rows, e);
+}
+
+int watch_ack(struct store *s, int64_t alert, const char *who, int64_t now_s, struct err *e)
+{
+	STORE_TXN(txn);
+	int r = store_begin(s, STORE_WRITE, &txn, e);
+
+	if (r < 0)
+		return r;
+	int64_t n = store_exec(s,
+			       "UPDATE watch_alert SET acked_s = CASE WHEN acked_s = 0 THEN ? ELSE "
+			       "acked_s END, acked_by = CASE WHEN acked_s = 0 THEN ? ELSE acked_by "
+			       "END WHERE id = ?",
+			       VALS(val_i64(now_s), val_text(who), val_i64(alert)), e);
+	if (n == 0)
+		return err_set(e, ERR_NOENT, "alert", "there is no alert %lld", (long long)alert);
+	return n < 0 ? (int)n : store_commit(&txn, e);
+}
+
+int watch_changes(struct store *s, int64_t *ret_changed, int64_t *ret_open, struct err *e)
+{
+	STORE_ROWS(rows);
+	int r = store_first(
+		s,
+		"SELECT (SELECT COALESCE(MAX(changed), 0) FROM watch_alert) AS changed, "
+		"(SELECT COUNT(*) FROM watch_alert WHERE acked_s = 0) AS open_n",
+		NO_VALS, &rows, e);
+
+	if (r < 0)
+		return r;
+	*ret_changed = row_i64(&rows, "changed");
+	*ret_open = row_i64(&rows, "open_n");
+	return row_err(&rows, e);
 }

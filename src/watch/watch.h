@@ -6,6 +6,7 @@
 #define WATCH_WATCH_H
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "chain/address.h"
 #include "ledger/trace.h"
 #include <stdbool.h>
@@ -86,12 +87,38 @@ struct watch_alert {
 	int64_t first_s, changed_s;
 	int64_t confirmations;	 /* 0 while not confirmed */
 	const char *path, *note; /* outpoints with blanks between; the item's, "" when removed */
+	int64_t acked_s;	 /* when a person took notice; 0: nobody yet */
+	const char *acked_by;
 };
-/** watch_alerts - visit those that changed after `since`, by change, at most max
+/* Which alerts. */
+struct watch_query {
+	int64_t since, before; /* that changed after, and before, this number; 0: no bound */
+	bool open;	       /* only those of which nobody took notice */
+	bool newest_first;     /* by change; else the oldest */
+	int64_t max;
+};
+/** watch_alerts - visit those that a query names, by change
  * Returns: as watch_items() */
-int watch_alerts(struct store *s, int64_t since, int64_t max,
+int watch_alerts(struct store *s, const struct watch_query *q,
 		 int (*visit)(void *ctx, const struct watch_alert *a, struct err *e), void *ctx,
 		 struct err *e) WARN_UNUSED;
+
+/** watch_ack - a person took notice; that holds until the alert is retracted. Who did so first stays
+ * Returns: 0; -ERR_NOENT no such alert; the store's */
+int watch_ack(struct store *s, int64_t alert, const char *who, int64_t now_s,
+	      struct err *e) WARN_UNUSED;
+/** watch_changes - the highest number of a change, 0 when there was none: whoever shows alerts looks whether it grew
+ * Out:     ret_open  alerts of which nobody took notice
+ * Returns: 0; the store's */
+int watch_changes(struct store *s, int64_t *ret_changed, int64_t *ret_open,
+		  struct err *e) WARN_UNUSED;
+
+/** watch_item_json, watch_alert_json - as programs read them: new object; NULL when out of memory
+ *  item: item, kind, policy, entries, live_outputs, live, added, note, alert_services, too_large
+ *  alert: alert, changed, item, kind, state, txid, position, amount, height, confirmations, first_seen, changed_at, note, path
+ *         [outpoint], acknowledged (null or {by, at}) */
+json_t *watch_item_json(const struct watch_item *i);
+json_t *watch_alert_json(const struct watch_alert *a);
 
 /* ---- the watcher ---- */
 

@@ -6,6 +6,7 @@
 #include "ledger-world.h"
 #include "ledger/trace.h"
 #include "store/store.h"
+#include "watch/entries.h"
 #include "watch/watch.h"
 
 enum { ALERTS_MAX = 20000, LIVES_MAX = 20000 };
@@ -145,7 +146,9 @@ static struct founds *rig_alerts(struct rig *g)
 	static struct founds f;
 
 	f.n = 0;
-	assert_int_equal(watch_alerts(g->store, 0, INT64_MAX, found_visit, &f, NULL), 0);
+	assert_int_equal(watch_alerts(g->store, &(const struct watch_query){.max = INT64_MAX},
+				      found_visit, &f, NULL),
+			 0);
 	for (uint32_t i = 1; i < f.n; i++)
 		assert_true(f.p[i].a.changed > f.p[i - 1].a.changed);
 	return &f;
@@ -509,7 +512,10 @@ static struct last rig_last(struct rig *g, int64_t since)
 {
 	struct last l = {.n = 0};
 
-	assert_int_equal(watch_alerts(g->store, since, INT64_MAX, last_visit, &l, NULL), 0);
+	assert_int_equal(watch_alerts(g->store,
+				      &(const struct watch_query){.since = since, .max = INT64_MAX},
+				      last_visit, &l, NULL),
+			 0);
 	return l;
 }
 
@@ -612,6 +618,37 @@ static void test_unconfirmed_taint(void **state)
 	world_free(w);
 }
 
+static uint32_t open_n(struct rig *g)
+{
+	struct last l = {.n = 0};
+
+	assert_int_equal(watch_alerts(g->store,
+				      &(const struct watch_query){
+					      .open = true, .newest_first = true, .max = 100},
+				      last_visit, &l, NULL),
+			 0);
+	return l.n;
+}
+
+/* Who took notice first stays, and the alert is not open any more. */
+static void check_notice(struct rig *g, int64_t alert)
+{
+	int64_t changed, open;
+	uint32_t before = open_n(g);
+
+	assert_int_equal(watch_ack(g->store, alert, "duty-officer", 70, NULL), 0);
+	assert_int_equal(watch_ack(g->store, alert, "second", 80, NULL), 0);
+	assert_int_equal(watch_ack(g->store, 999, "second", 80, NULL), -ERR_NOENT);
+	assert_int_equal(open_n(g), before - 1);
+	assert_int_equal(watch_changes(g->store, &changed, &open, NULL), 0);
+	assert_int_equal(open, before - 1);
+	assert_true(changed > 0);
+	const struct founds *f = rig_alerts(g);
+	for (uint32_t i = 0; i < f->n; i++)
+		if (f->p[i].a.id == alert)
+			assert_int_equal(f->p[i].a.acked_s, 70);
+}
+
 /* A payment that only goes to services is told of when it is asked for. */
 static void test_services(void **state)
 {
@@ -645,12 +682,47 @@ static void test_services(void **state)
 	assert_int_equal(watch_tx(g->watch, g->ledger, tx, len, 5, NULL), 1);
 	assert_int_equal(alert_of(rig_alerts(g), quiet, WATCH_SENT, txid32, -1)->a.state,
 			 WATCH_UNCONFIRMED);
+	check_notice(g, alert_of(rig_alerts(g), quiet, WATCH_SENT, txid32, -1)->a.id);
 	g->now_s += WATCH_EXPIRE_S; /* never confirmed */
 	rig_scan(g);
 	assert_int_equal(alert_of(rig_alerts(g), quiet, WATCH_SENT, txid32, -1)->a.state,
 			 WATCH_RETRACTED);
+	assert_int_equal(alert_of(rig_alerts(g), quiet, WATCH_SENT, txid32, -1)->a.acked_s, 0);
 	rig_free(g);
 	world_free(w);
+}
+
+static void check_entry(json_t *rejects, size_t i, int line, const char *code)
+{
+	const json_t *j = json_array_get(rejects, i);
+
+	assert_int_equal(json_integer_value(json_object_get(j, "line")), line);
+	assert_string_equal(json_string_value(json_object_get(j, "code")), code);
+}
+
+static void test_entries(void **state)
+{
+	static const char text[] =
+		"# stolen\n"
+		"  1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa \t# found in the report\r\n"
+		"\n"
+		"1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb\n"
+		"f4184fc596403b9d638783cf57adfe4c75c605f6356fbc91338530e9831e9e16:1\n"
+		"LM2WMpR1Rp6j3Sa59cMXMs1SPzj9eXpGc1\n"
+		"\xff\xfe";
+	struct watch_entries x = {.network = network_find("bitcoin")};
+
+	assert_int_equal(watch_text(&x, text, sizeof(text) - 1), 0);
+	assert_int_equal(x.n, 1);
+	assert_int_equal(x.seed_n, 1);
+	assert_int_equal(x.seeds[0].position, 1);
+	assert_int_equal(x.reject_n, 3);
+	check_entry(x.rejects, 0, 4, "checksum");
+	check_entry(x.rejects, 1, 6, "network");
+	check_entry(x.rejects, 2, 7, "format");
+	watch_entries_done(&x);
+	assert_int_equal(watch_text(&x, "", 0), 0);
+	watch_entries_done(&x);
 }
 
 static int item_visit(void *ctx, const struct watch_item *i, struct err *e)
@@ -760,7 +832,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random_lives), cmocka_unit_test(test_unconfirmed_taint),
 		cmocka_unit_test(test_services),     cmocka_unit_test(test_list),
-		cmocka_unit_test(test_removed),	     cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_entries),	     cmocka_unit_test(test_removed),
+		cmocka_unit_test(test_pieces),
 	};
 
 	if (crypto_start() < 0)

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Reading of what is to be watched. Every entry is looked at, so that all mistakes are told at once. */
-#include "lug/watch-parse.h"
-#include "base/file.h"
+#include "watch/entries.h"
 #include "base/text.h"
 #include "chain/hash.h"
-#include "lug/lug.h"
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,7 +53,7 @@ static int address_add(struct watch_entries *x, const struct address *a)
 static int reject(struct watch_entries *x, const char *text, size_t len, uint64_t line, int code,
 		  const char *reason)
 {
-	char shown[TEXT_SHOWN_MAX + 1], clean[TEXT_SHOWN_MAX + 1];
+	char shown[TEXT_SHOWN_MAX + 1];
 	json_t *j;
 
 	if (x->reject_n++ >= WATCH_REJECTS_MAX)
@@ -65,11 +62,11 @@ static int reject(struct watch_entries *x, const char *text, size_t len, uint64_
 		 text);
 	if (code == -ERR_SECRET) /* whoever reads it can spend */
 		snprintf(shown, sizeof(shown), "(not shown)");
+	utf8_repair(shown);
 	if (!x->rejects)
 		x->rejects = json_array();
-	j = json_pack("{s:I, s:s, s:s, s:s}", "line", (json_int_t)line, "text",
-		      text_utf8(shown, clean, sizeof(clean)), "code", err_name(code), "reason",
-		      reason[0] ? reason : err_sentence(code));
+	j = json_pack("{s:I, s:s, s:s, s:s}", "line", (json_int_t)line, "text", shown, "code",
+		      err_name(code), "reason", reason[0] ? reason : err_sentence(code));
 	return json_array_append_new(x->rejects, j) < 0 ? -ERR_NOMEM : 0;
 }
 
@@ -123,18 +120,11 @@ static int line_read(struct watch_entries *x, const char *text, size_t len, uint
 	return len ? watch_entry(x, text, len, line) : 0;
 }
 
-int watch_file(struct watch_entries *x, const char *path, struct err *e)
+int watch_text(struct watch_entries *x, const char *p, size_t len)
 {
-	_cleanup_(buf_done) struct buf b = {0};
-	const char *at, *end;
-	int r;
+	const char *at = p, *end = p + len;
+	int r = 0;
 
-	buf_init(&b, WATCH_FILE_MAX);
-	r = file_read(path, &b, e);
-	if (r < 0)
-		return r;
-	at = buf_cstr(&b);
-	end = at + b.len;
 	for (uint64_t line = 1; r == 0 && at < end; line++) {
 		const char *lf = memchr(at, '\n', (size_t)(end - at));
 		const char *stop = lf ? lf : end;
@@ -142,5 +132,5 @@ int watch_file(struct watch_entries *x, const char *path, struct err *e)
 		r = line_read(x, at, (size_t)(stop - at), line);
 		at = stop + 1;
 	}
-	return r < 0 ? err_set(e, r, NULL, NULL) : 0;
+	return r;
 }

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What a user wants watched, read and checked: addresses and outpoints, from arguments or from a file with one address a line. */
-#ifndef LUG_WATCH_PARSE_H
-#define LUG_WATCH_PARSE_H
+ * What a user wants watched, read and checked: addresses and outpoints, from arguments or from a text with one address a line. */
+#ifndef WATCH_ENTRIES_H
+#define WATCH_ENTRIES_H
 #include "base/json.h"
 #include "chain/address.h"
 #include "watch/watch.h"
 
 enum {
-	WATCH_FILE_MAX = 1 << 30,
 	WATCH_LINE_MAX = 512,
 	WATCH_REJECTS_MAX = 1000 /* that are told */
 };
@@ -27,7 +26,8 @@ struct watch_entries {
  * Returns: 0, also for a reject; -ERR_NOMEM */
 void watch_entries_done(struct watch_entries *x);
 int watch_entry(struct watch_entries *x, const char *text, size_t len, uint64_t line) WARN_UNUSED;
-/** watch_file - addresses, one a line; "#" begins a comment
- * Returns: 0; -ERR_NOENT, -ERR_OVERSIZE and others of the file; -ERR_NOMEM */
-int watch_file(struct watch_entries *x, const char *path, struct err *e) WARN_UNUSED;
+/** watch_text - entries, one a line; "#" begins a comment
+ * In:      p, len   untrusted
+ * Returns: 0, also with rejects; -ERR_NOMEM */
+int watch_text(struct watch_entries *x, const char *p, size_t len) WARN_UNUSED;
 #endif
