@@ -2,9 +2,11 @@
  * lug ledger follow: a ledger kept at the tip of its chain, from nodes that the user names. */
 #include "base/file.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "chain/hash.h"
 #include "crypto/crypto.h"
+#include "ledger/entity.h"
 #include "ledger/import.h"
 #include "ledger/ledger.h"
 #include "lug/follow-rpc.h"
@@ -54,7 +56,38 @@ struct follower {
 	struct watch *watch;
 	int64_t scanned_ms;
 	struct ledger *view; /* as of the last scan: open while watching, closed for an import */
+	bool cluster;	     /* entities are made for each tip */
+	struct follow_state state;
 };
+
+/* ---- what others may know ---- */
+
+static json_t *state_json(const struct follower *w, const char *doing)
+{
+	struct follow_point best = follow_best(w->follow);
+	char now[TIME_TEXT_MAX], hash[HASH_TEXT_MAX];
+	const struct follow_point *tip = &w->imported;
+	uint32_t height = w->has_imported ? tip->height : 0;
+
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:o, s:I}", "time",
+			 time_utc(time_now_ms() / 1000, now), "doing", doing, "network",
+			 w->network->name, "source", w->rpc ? "rpc" : "peers", "height",
+			 w->has_imported ? json_integer(height) : json_null(), "tip",
+			 w->has_imported ? json_string(hash_text(tip->hash32, hash)) : json_null(),
+			 "best_height", (json_int_t)best.height, "behind",
+			 (json_int_t)(best.height > height ? best.height - height : 0), "watched",
+			 w->watch ? json_integer(watch_height(w->watch)) : json_null(),
+			 "unconfirmed", (json_int_t)follow_pool_n(w->follow));
+}
+
+/* That nobody can read how it stands must not stop the following. */
+static void state_tell(struct follower *w, const char *doing)
+{
+	struct err e = {0};
+
+	if (follow_state_write(&w->state, w->ledger_dir, &w->conns, state_json(w, doing), &e) < 0)
+		log_unusual("follow", "the state was not written: %s", e.message);
+}
 
 /* ---- what the logic is given ---- */
 
@@ -99,18 +132,24 @@ static int env_store(void *ctx, const uint8_t *p, size_t len, uint32_t height, s
 
 static void env_ready(void *ctx, unsigned peer, const char *agent, size_t agent_len)
 {
-	const struct follower *w = ctx;
+	struct follower *w = ctx;
+	struct follow_seen *p = &w->state.peer[peer];
 	char raw[AGENT_TEXT_MAX], text[AGENT_TEXT_MAX];
 
 	snprintf(raw, sizeof(raw), "%.*s", (int)agent_len, agent);
 	text_utf8(raw, text, sizeof(text));
 	log_info("follow", "connected peer=%s agent=%s", w->conns.conn[peer].name, text_safe(text));
+	*p = (struct follow_seen){.connected = true, .since_s = time_now_ms() / 1000};
+	snprintf(p->agent, sizeof(p->agent), "%.*s", FOLLOW_AGENT_MAX - 1, text);
+	utf8_repair(p->agent);
 }
 
 static void env_left(void *ctx, unsigned peer, enum follow_fault fault, int64_t back_ms)
 {
-	const struct follower *w = ctx;
+	struct follower *w = ctx;
 
+	w->state.peer[peer] = (struct follow_seen){.left = follow_fault_name(fault),
+						   .since_s = time_now_ms() / 1000};
 	log_line(follow_fault_offence(fault) ? LOG_UNUSUAL : LOG_INFO, "follow",
 		 "left peer=%s reason=%s again_in_s=%" PRId64, w->conns.conn[peer].name,
 		 follow_fault_name(fault), back_ms / 1000);
@@ -226,10 +265,27 @@ static int ledger_tip(const struct follower *w, struct follow_point *ret)
 	return 0;
 }
 
+static bool in_step(const struct follower *w)
+{
+	struct follow_point p;
+
+	return follow_tip(w->follow, &p) && !w->rpc_more && !follow_wanted(w->follow, &p);
+}
+
 /* Errors that pass by themselves: readers in the way of a reorganisation, another import, a full disk. */
 static bool passes(int r)
 {
 	return r == -ERR_BUSY || r == -ERR_AGAIN || r == -ERR_NOSPC;
+}
+
+/* Entities belong to a tip: those of the last one are continued. */
+static int cluster_step(const struct follower *w, struct err *e)
+{
+	struct entity_built built;
+
+	return w->cluster ? entities_build(w->ledger_dir, &(const struct entity_build){.set = 0},
+					   &built, e)
+			  : 0;
 }
 
 static int import_now(struct follower *w, struct err *e)
@@ -239,12 +295,15 @@ static int import_now(struct follower *w, struct err *e)
 	int r = blkdir_sync(&w->blkdir, e);
 
 	w->view = ledger_close(w->view);
+	state_tell(w, "importing");
 	if (r == 0)
 		r = ledger_import(w->blkdir.dir, w->ledger_dir, &w->import, &res, e);
 	if (r == 0)
 		r = ledger_tip(w, &w->imported);
 	if (r == 0)
 		r = watch_step(w, res.removed_n > 0, e);
+	if (r == 0)
+		r = cluster_step(w, e);
 	follow_paused(w->follow, time_mono_ms() - began_ms);
 	if (passes(r)) {
 		log_unusual("follow", "import waits: %s", e->message);
@@ -254,16 +313,10 @@ static int import_now(struct follower *w, struct err *e)
 	if (r < 0)
 		return r;
 	w->has_imported = true;
+	state_tell(w, in_step(w) ? "in step" : "behind");
 	if (res.removed_n)
 		follow_pool_ask(w->follow);
 	return res.added_n ? report_step(w, &res, e) : 0;
-}
-
-static bool in_step(const struct follower *w)
-{
-	struct follow_point p;
-
-	return follow_tip(w->follow, &p) && !w->rpc_more && !follow_wanted(w->follow, &p);
 }
 
 /* At the tip each block at once; else many at once, or those that are there when no more come. */
@@ -334,6 +387,8 @@ static int follow_step(struct follower *w, int64_t *ret_wait_ms, struct err *e)
 		r = import_now(w, e);
 	if (r == 0 && w->view && time_mono_ms() - w->scanned_ms >= ITEMS_MS)
 		r = watch_step(w, false, e);
+	if (time_mono_ms() - w->state.written_ms >= FOLLOW_STATE_MS)
+		state_tell(w, in_step(w) ? "in step" : "behind");
 	return r;
 }
 
@@ -383,6 +438,7 @@ static int options(struct follower *w, const struct args *a, struct err *e)
 	if (!w->network)
 		return err_set(e, ERR_INVAL, "network", "%s is not a network", network);
 	w->once = args_flag(a, "once");
+	w->cluster = args_flag(a, "cluster");
 	w->import = (struct ledger_import_options){
 		.network = w->network->name, .first_height = -1, .ignore_undo = true};
 	return args_u64(a, "memory", LEDGER_MEMORY_MIN, UINT64_C(1) << 50, &w->import.memory_bytes,
@@ -472,6 +528,8 @@ static int run_follow(struct lug *l, const struct args *a, struct err *e)
 		r = loop(&w, e);
 	if (l->json && r == 0)
 		r = lug_print_json_end(e);
+	if (w.follow && w.ledger_dir)
+		state_tell(&w, "ended");
 	watch_close(w.watch);
 	ledger_close(w.view);
 	store_close(w.store);
@@ -491,6 +549,7 @@ const struct verb verb_ledger_follow = {
 	       "reorganisations of any depth. Readers go on meanwhile with what they have open. It ends on SIGINT or SIGTERM and may be "
 	       "killed at any moment: the same command goes on.\n\n"
 	       "A peer that lies, stalls or floods is left, for an hour and longer when it broke the rules; standard error says why. "
+	       "LEDGER/follow/state.json says how it stands. "
 	       "With --alert, what is watched is matched against each new block and unconfirmed transaction: see lug watch. "
 	       "With --json each step of the ledger is one value of an array.",
 	.examples =
@@ -528,6 +587,8 @@ const struct verb verb_ledger_follow = {
 			{"alert", NULL, "watch what `lug watch add` named, and raise alerts", false,
 			 false},
 			WATCH_STORE_OPT,
+			{"cluster", NULL, "make the entities (multi-input) of each new tip", false,
+			 false},
 			{"once", NULL, "end when in step with all peers", false, false},
 			{0}},
 	.run = run_follow,

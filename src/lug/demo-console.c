@@ -253,6 +253,8 @@ int play_console(struct play *p, struct err *e)
 	}
 	for (size_t i = 0; r >= 0 && i < ARRAY_LEN(nights); i++)
 		r = play_request(p, i, e);
+	if (r >= 0)
+		r = play_watch(p, e);
 	return r < 0 ? r : save_consoles(p, e);
 }
 

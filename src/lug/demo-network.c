@@ -117,7 +117,7 @@ static int add_ledger(struct demo *d, const struct demo_node *node, struct err *
 	struct buf text _cleanup_(buf_done);
 	buf_init(&text, DEMO_OUT_MAX);
 	int r = file_read(conf, &text, e);
-	buf_printf(&text, "ledger = %s\n", demo_path(d, "ledger"));
+	buf_printf(&text, "ledger = %s\nwatch = watch.db\n", demo_path(d, "ledger"));
 	if (r == 0)
 		r = buf_err(&text);
 	return r < 0 ? r : file_write(conf, text.p, text.len, 0600, e);

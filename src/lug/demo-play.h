@@ -34,6 +34,8 @@ play_step play_report, play_trace, play_draft, play_four_eyes, play_send, play_a
 /** play_console - --keep: enrol the officers for the consoles and play a night, so that there is something to see; what is needed to sign in
  *                is also written to DIR/consoles.json. console_print - where the consoles are and how to sign in */
 int play_console(struct play *p, struct err *e) WARN_UNUSED;
+/** play_watch - entities of the ledger; and Rome's watch with what it found */
+int play_watch(struct play *p, struct err *e) WARN_UNUSED;
 void console_print(const struct play *p);
 
 /** duty_channels - notify.conf of a node that was made, before it starts; duty_staff - its roster, once it runs */

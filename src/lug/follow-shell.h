@@ -63,4 +63,23 @@ nfds_t conns_fill(const struct conns *c, struct pollfd *fds);
 void conns_serve(struct conns *c, const struct pollfd *fds, struct follow *f);
 /** conns_failed - has a connection failed that conns_serve() has not told of yet? */
 bool conns_failed(const struct conns *c);
+
+/* ---- what others may know of the follower ---- */
+
+enum { FOLLOW_AGENT_MAX = 128, FOLLOW_STATE_MS = 2000 /* between two writings */ };
+struct follow_seen {
+	bool connected;
+	char agent[FOLLOW_AGENT_MAX]; /* as it calls itself, cleaned */
+	const char *left;	      /* why it was left, NULL: never */
+	int64_t since_s;	      /* connected or left since; 0: neither yet */
+};
+struct follow_state {
+	int64_t written_ms;
+	struct follow_seen peer[FOLLOW_PEERS_MAX]; /* as in struct conns */
+};
+/** follow_state_write - replace LEDGER/follow/state.json (docs/format/watch.md 8), which lugd shows
+ * In:      head     everything but the peers; STEALS
+ * Returns: 0; -ERR_NOMEM; as file_write() */
+int follow_state_write(struct follow_state *s, const char *ledger_dir, const struct conns *c,
+		       json_t *head, struct err *e) WARN_UNUSED;
 #endif

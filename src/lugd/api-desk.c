@@ -5,8 +5,9 @@
 #include "base/time.h"
 #include "exchange/request.h"
 #include "lugd/lugd-int.h"
+#include "watch/watch.h"
 
-enum { DESK_ROWS = 100, RED_S = 15 * 60 /* less than this left is red */ };
+enum { DESK_ROWS = 100, DESK_ALERTS = 5, RED_S = 15 * 60 /* less than this left is red */ };
 
 /* Whose turn it is: in a state, on a side, the act that is waited for. What is not here waits for the other side. */
 static const struct {
@@ -72,6 +73,20 @@ static int sort_out(json_t *requests, json_t *now, json_t *incoming, json_t *out
 	return failed ? -ERR_NOMEM : 0;
 }
 
+/* What the watch found and nobody has seen yet; a watch that cannot be read must not keep requests from the desk. */
+static int list_alerts(struct api_call *c, json_t **ret, struct err *e)
+{
+	const struct watch_query q = {.open = true, .newest_first = true, .max = DESK_ALERTS};
+	struct err why = {0};
+	*ret = NULL;
+	if (!lugd_of(c)->conf.ledger.text[0] || !(c->who.roles & API_CASEWORK)) {
+		*ret = json_null();
+	} else if (watching_alerts(c, &q, ret, &why) < 0) {
+		*ret = json_pack("{s:[], s:s}", "alerts", "wrong", why.message);
+	}
+	return *ret ? 0 : err_set(e, ERR_NOMEM, NULL, NULL);
+}
+
 int api_desk(struct api_call *c, struct err *e)
 {
 	char now_text[TIME_TEXT_MAX];
@@ -89,9 +104,13 @@ int api_desk(struct api_call *c, struct err *e)
 	r = duty_members(lugd_of(c)->duty, &answering, e);
 	if (r < 0)
 		return r;
+	_cleanup_(json_decrefp) json_t *found = NULL; /* by the watch on the ledger */
+	r = list_alerts(c, &found, e);
+	if (r < 0)
+		return r;
 	return api_reply(c,
-			 json_pack("{s:O, s:O, s:O, s:O, s:b, s:s}", "now", now, "incoming",
-				   incoming, "outgoing", outgoing, "members",
+			 json_pack("{s:O, s:O, s:O, s:O, s:O, s:b, s:s}", "found", found, "now",
+				   now, "incoming", incoming, "outgoing", outgoing, "members",
 				   json_object_get(answering, "members"), "more",
 				   json_object_get(requests, "next") != NULL, "time",
 				   time_utc(time_now_ms() / 1000, now_text)),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Routes of the ledger: addresses, transactions, a search over pasted text, and traces, which run in a thread of their own. */
 #include "audit/audit.h"
+#include "base/file.h"
 #include "base/time.h"
 #include "chain/hash.h"
 #include "chain/network.h"
@@ -12,8 +13,14 @@
 #include "report/report.h"
 #include "screen/extract.h"
 #include <inttypes.h>
+#include <limits.h>
 
-enum { SEARCH_ITEMS_MAX = 200, SEARCH_TEXT_MAX = 65536 };
+enum {
+	SEARCH_ITEMS_MAX = 200,
+	SEARCH_TEXT_MAX = 65536,
+	FOLLOW_STATE_MAX = 64 << 10,
+	FOLLOW_SILENT_S = 60, /* docs/format/watch.md 8 */
+};
 
 static int look(const struct api_call *c, const struct snapshot **ret, struct err *e)
 {
@@ -31,6 +38,57 @@ static int record_search(const struct api_call *c, const char *what, const json_
 	return r < 0 ? r : store_commit(&txn, e);
 }
 
+/* What the follower says of itself, with how long ago; null when there is none, or it cannot be read. */
+static json_t *follow_json(struct questions *q)
+{
+	struct buf text _cleanup_(buf_done);
+	char path[PATH_MAX];
+	struct err none = {0};
+	json_t *j = NULL;
+	int64_t time_s;
+	buf_init(&text, FOLLOW_STATE_MAX);
+	if (snprintf(path, sizeof(path), "%s/follow/state.json", questions_dir(q)) >=
+		    (int)sizeof(path) ||
+	    file_read(path, &text, &none) < 0 || json_parse(text.p, text.len, &j, &none) < 0)
+		return json_null();
+	const char *when = json_string_value(json_object_get(j, "time"));
+	if (!when || time_parse(when, strlen(when), &time_s) < 0) {
+		json_decref(j);
+		return json_null();
+	}
+	int64_t age_s = time_now_ms() / 1000 - time_s;
+	json_object_set_new(j, "age_s", json_integer(age_s));
+	json_object_set_new(j, "silent", json_boolean(age_s > FOLLOW_SILENT_S));
+	return j;
+}
+
+static json_t *source_json(const struct label_source *s)
+{
+	char when[TIME_TEXT_MAX];
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "name", s->name, "format",
+			 s->format, "title", s->title ? s->title : "", "creator",
+			 s->creator ? s->creator : "", "imported", time_utc(s->imported_s, when),
+			 "entries", (json_int_t)s->valid_n, "rejected", (json_int_t)s->reject_n);
+}
+
+static json_t *sources_json(const struct labels *labels)
+{
+	json_t *list = json_array();
+	size_t n;
+	const struct label_source *s = labels_sources(labels, &n);
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, source_json(&s[i]));
+	return list;
+}
+
+/* When the tip's block was made, by its own header. */
+static json_t *tip_time(const struct ledger *l)
+{
+	struct ledger_block b;
+	return ledger_block_at(l, ledger_info(l)->height, &b) == 0 ? json_time(b.time_s)
+								   : json_null();
+}
+
 int api_ledger_show(struct api_call *c, struct err *e)
 {
 	const struct snapshot *s;
@@ -45,13 +103,16 @@ int api_ledger_show(struct api_call *c, struct err *e)
 	    json_object_set_new(j, "outputs", json_integer((json_int_t)info->output_n)) ||
 	    json_object_set_new(j, "addresses", json_integer((json_int_t)info->address_n)) ||
 	    json_object_set_new(j, "labels", json_integer((json_int_t)labels_n(s->labels))) ||
-	    json_object_set_new(j, "entities", json_boolean(s->entities != NULL));
+	    json_object_set_new(j, "entities", json_boolean(s->entities != NULL)) ||
+	    json_object_set_new(j, "sources", sources_json(s->labels)) ||
+	    json_object_set_new(j, "tip_time", tip_time(s->ledger)) ||
+	    json_object_set_new(j, "follow", follow_json(lugd_of(c)->questions));
 	if (r)
 		json_decref(j);
 	return api_reply(c, r ? NULL : j, e);
 }
 
-static int read_page(const struct api_call *c, struct report_page *ret, struct err *e)
+int lugd_page(const struct api_call *c, struct report_page *ret, struct err *e)
 {
 	const char *order = api_query(c, "order");
 	*ret = (struct report_page){.limit = REPORT_LIMIT_DEFAULT, .after = api_query(c, "after")};
@@ -82,7 +143,7 @@ int api_ledger_address(struct api_call *c, struct err *e)
 	const struct snapshot *s;
 	struct report_page page;
 	uint32_t id = 0;
-	int r = read_page(c, &page, e);
+	int r = lugd_page(c, &page, e);
 	if (r >= 0)
 		r = look(c, &s, e);
 	if (r >= 0)
@@ -100,7 +161,7 @@ int api_ledger_transaction(struct api_call *c, struct err *e)
 	_cleanup_(json_decrefp) json_t *j = NULL;
 	const struct snapshot *s;
 	struct report_page page;
-	int r = read_page(c, &page, e);
+	int r = lugd_page(c, &page, e);
 	if (r >= 0)
 		r = look(c, &s, e);
 	if (r >= 0)

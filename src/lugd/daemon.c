@@ -326,6 +326,7 @@ void lugd_stop(struct lugd *d)
 	d->exchange = exchange_close(d->exchange);
 	d->requests = requests_close(d->requests);
 	d->questions = questions_close(d->questions);
+	watching_close(d);
 	seal_audit(d);
 	d->audit = audit_log_close(d->audit);
 	shared_leave(d);

@@ -117,6 +117,7 @@ static void tick(struct lugd *d)
 	}
 	poll_requests(d);
 	browser_tick(d);
+	watching_tick(d);
 	desk_poll(d);
 	if (getenv("WATCHDOG_USEC"))
 		notify_systemd("WATCHDOG=1");

@@ -110,6 +110,10 @@ struct peer_state {
 	uint64_t sent_n, failed_n;
 	char why[128];
 };
+struct watching {
+	struct store *store;   /* NULL: not opened yet */
+	int64_t changed, open; /* as the consoles were told last */
+};
 enum own_note {
 	OWN_NOTE_NONE, /* not published yet */
 	OWN_NOTE_FINE,
@@ -147,6 +151,7 @@ struct lugd {
 	int64_t answers_since_ms; /* of the minute that answers by link are counted in */
 	unsigned answers_n;
 	struct questions *questions; /* to the ledger */
+	struct watching watching;
 	struct http_peers *peers;
 	struct http_server *peer_server, *people_server, *browser_server, *answer_server;
 	uint16_t port, console_port;
@@ -266,6 +271,18 @@ void desk_poll(struct lugd *d);
 /** desk_rung - the outcome of a ring; desk_reply - an answer by code, from an address; each a unit of work */
 void desk_rung(struct lugd *d, uint64_t id, int result, const char *words);
 void desk_reply(struct lugd *d, const char *address, const char *code);
+
+/* ---- watching.c, api-watch.c: the watch beside the ledger ---- */
+struct watch_query;
+/** watching_open - its store; make: a new one when there is none, else *ret is NULL then
+ * watching_close - release it; watching_tick - tell the consoles when the follower found something
+ * watching_alerts - what a query finds: {alerts, next, open (how many are), asset}
+ * Returns: 0; -ERR_NOENT this node has no ledger; the store's */
+int watching_open(struct lugd *d, bool make, struct store **ret, struct err *e) WARN_UNUSED;
+void watching_close(struct lugd *d);
+void watching_tick(struct lugd *d);
+int watching_alerts(struct api_call *c, const struct watch_query *q, json_t **ret,
+		    struct err *e) WARN_UNUSED;
 
 /* ---- channels.c: programs that ring people ---- */
 /** channels_open - read notify.conf; nothing is started yet. channels_run - start what is due, hear what was said, end what hangs

@@ -73,6 +73,11 @@ int questions_open(const char *dir, struct questions **ret_q, struct err *e)
 	return 0;
 }
 
+const char *questions_dir(const struct questions *q)
+{
+	return q->dir;
+}
+
 struct questions *questions_close(struct questions *q)
 {
 	if (!q)

@@ -36,6 +36,8 @@ enum {
 int questions_open(const char *dir, struct questions **ret_q, struct err *e) WARN_UNUSED;
 /** questions_close - ends a running trace; takes NULL, returns NULL */
 struct questions *questions_close(struct questions *q);
+/** questions_dir - the ledger's folder, "" for none */
+const char *questions_dir(const struct questions *q);
 /** questions_tick - now and then: let go of a snapshot that nobody asks */
 void questions_tick(struct questions *q, int64_t now_ms);
 
@@ -49,6 +51,12 @@ struct snapshot {
  * Returns: 0; -ERR_NOENT no ledger is set, or there is none; as ledger_open() and labels_open() */
 int questions_look(struct questions *q, int64_t now_ms, const struct snapshot **ret_s,
 		   struct err *e) WARN_UNUSED;
+
+struct api_call;
+struct report_page; /* report/report.h */
+/** lugd_page - which part of a long list a query asks for: order, after, limit
+ * Returns: 0; -ERR_INVAL, -ERR_FORMAT, -ERR_RANGE with the field */
+int lugd_page(const struct api_call *c, struct report_page *ret, struct err *e) WARN_UNUSED;
 
 /** asked_new - queue a trace
  * In:      officer  whose it is

@@ -7,6 +7,7 @@ import { done, openBrowser, startDemo, stopDemo } from "./lib.mjs";
 import { signInTests } from "./sign-in.mjs";
 import { pageTests } from "./pages.mjs";
 import { workTests } from "./work.mjs";
+import { ledgerTests } from "./ledger.mjs";
 import { hostileTests } from "./hostile.mjs";
 import { streamTests } from "./stream.mjs";
 
@@ -19,6 +20,7 @@ try {
   await signInTests(world);
   await pageTests(world);
   await workTests(world);
+  await ledgerTests(world);
   await hostileTests(world);
   await streamTests(world);
 } finally {

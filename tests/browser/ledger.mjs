@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// The ledger's pages: what the watch found stands on the desk; lists with wrong lines; entities and exposure.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { axe, check, originOf, same, shot, signIn, test } from "./lib.mjs";
+
+export async function ledgerTests({ browser, who, folder }) {
+  const it = who("it");
+  const origin = originOf(it);
+  const scenario = () => JSON.parse(readFileSync(join(folder, "demo/chain/scenario.json"), "utf8"));
+
+  await test("what the watch found is on the desk until someone has seen it", async () => {
+    const context = await signIn(browser, it);
+    const page = await context.newPage();
+    await page.goto(`${origin}/v1/desk`);
+    const found = page.locator('.card[id^="w"]');
+    const before = await found.count();
+    check(before >= 1, "an alert is there");
+    same(await axe(page), []);
+    await shot(page, "desk-found-it");
+    await found.first().locator("button").click();
+    await page.waitForURL("**/v1/watch/alerts?state=open");
+    await page.goto(`${origin}/v1/watch/alerts`);
+    check((await page.textContent("tbody")).includes("duty-officer"), "who has seen it");
+    same(await axe(page), []);
+    await page.goto(`${origin}/v1/desk`);
+    check((await found.count()) < before || before === 5, "it has gone from the desk");
+    await context.close();
+  });
+
+  await test("a list with wrong lines: each is named, nothing typed is lost, nothing was added", async () => {
+    const context = await signIn(browser, it);
+    const page = await context.newPage();
+    const victim = scenario().victims[0].address;
+    await page.goto(`${origin}/v1/watch`);
+    const before = await page.locator("tr[data-row]").count();
+    await page.fill("#text", `${victim}\nnonsense\u202e <b>`);
+    await page.fill("#note", "RM 2026/000131");
+    await page.click("main form:has(#text) button.main");
+    await page.waitForSelector("#wrong");
+    same(await page.locator("tbody tr").count(), 1);
+    check((await page.inputValue("#text")).startsWith(victim), "the list is still there");
+    same(await page.inputValue("#note"), "RM 2026/000131");
+    same(await axe(page), []);
+    await shot(page, "watch-wrong-it");
+    await page.fill("#text", victim);
+    await page.click("main form:has(#text) button.main");
+    await page.waitForSelector(".alert.good");
+    same(await axe(page), []);
+    await page.goto(`${origin}/v1/watch`);
+    same(await page.locator("tr[data-row]").count(), before + 1);
+    await shot(page, "watch-it");
+    await page.locator("tr[data-row] button").last().click();
+    await page.waitForURL("**/v1/watch");
+    same(await page.locator("tr[data-row]").count(), before);
+    await context.close();
+  });
+
+  await test("an address leads to its entity, and to where its money came from", async () => {
+    const context = await signIn(browser, it);
+    const page = await context.newPage();
+    const paid = scenario().victims[0].txid;
+    await page.goto(`${origin}/v1/ledger/transactions/${paid}`);
+    await page.click("main section a");
+    await page.waitForURL("**/v1/ledger/addresses/*");
+    await page.click("a[href*='/v1/ledger/entities/']");
+    await page.waitForURL("**/v1/ledger/entities/*");
+    check((await page.locator("main li code").count()) >= 1, "its addresses");
+    same(await axe(page), []);
+    await shot(page, "entity-it");
+    await page.click("a[href*='side=sent']");
+    await page.waitForURL("**/v1/ledger/exposure/*");
+    check((await page.locator("tbody tr").count()) >= 1, "categories");
+    same(await axe(page), []);
+    await shot(page, "exposure-it");
+    await context.close();
+  });
+}
