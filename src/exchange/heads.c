@@ -390,10 +390,12 @@ static bool went_back(const struct stream_head *h, const struct stream *out)
 static int judge_sent(struct exchange *x, struct peer *p, const struct stream_head *h,
 		      struct stream *out, const void *note, size_t len, bool answer, struct err *e)
 {
-	bool back = answer && went_back(h, out);
+	bool back = went_back(h, out);
 	int r = remember(x, p, h, out, answer, e);
 	if (r < 0 || out->stopped)
 		return r;
+	if (back && !answer) /* an answer decides, since it is surely of now */
+		p->slot[SLOT_HEADS].due_ms = 0;
 	r = compare_sent(x, p, h, out, note, len, answer, e);
 	if (r < 0 || !answer || out->stopped)
 		return r;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What must hold in every world, whatever happened. */
 #include "base/cursor.h"
+#include "exchange/exchange-int.h"
 #include "sim.h"
 #include "wire/note.h"
 #include "wire/receipt.h"
@@ -173,6 +174,30 @@ void check_restart(struct sim *s, size_t node)
 
 /* ---- the end ---- */
 
+/* Has the sender of a stream seen the receiver's present head, and is no reset or recall open? Else somebody may have been set
+ * back to a copy, and what follows from it is still to come. */
+static bool heads_agree(struct sim *s, size_t from, size_t to)
+{
+	struct stream out, in = {0};
+	int r = stream_out_load(s->net.node[from].x, s->net.node[to].name, &out, NULL);
+	if (r >= 0)
+		r = stream_in_load(s->net.node[to].x, s->net.node[from].name, &in, NULL);
+	bool agree = r >= 0 && out.peer_epoch == in.epoch && out.peer_seq == in.seq &&
+		     out.epoch == in.epoch && !out.recall && out.reset.len == 0;
+	stream_done(&out);
+	stream_done(&in);
+	return agree;
+}
+
+static bool all_heads_agree(struct sim *s)
+{
+	for (size_t i = 0; i < SIM_NODES; i++)
+		for (size_t j = 0; j < SIM_NODES; j++)
+			if (i != j && !heads_agree(s, i, j))
+				return false;
+	return true;
+}
+
 bool check_settled(struct sim *s)
 {
 	for (size_t i = 0; i < SIM_NODES; i++) {
@@ -188,7 +213,7 @@ bool check_settled(struct sim *s)
 		    node_count(n, "SELECT COUNT(*) AS n FROM exchange_in WHERE state = 1") != 0)
 			return false;
 	}
-	return true;
+	return all_heads_agree(s);
 }
 
 static struct exchange_delivery delivery_at(struct sim *s, const struct sim_message *m, size_t to)
