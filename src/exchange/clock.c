@@ -76,6 +76,20 @@ int clock_start(struct store *s, const char *request, enum clock_kind k, int64_t
 			   e));
 }
 
+int clock_move(struct store *s, const char *request, enum clock_kind k, int64_t start_s,
+	       int64_t due_s, int64_t ahead_s, int64_t first_s, struct err *e)
+{
+	static const char sql[] =
+		"UPDATE request_clock SET started_at = ?, due_at = ? + stood, local_at = ? + stood, next_at = CASE WHEN done_at <> 0 "
+		"OR paused_at <> 0 THEN next_at ELSE ? + stood END WHERE request = ? AND kind = ?";
+
+	return changed(store_exec(s, sql,
+				  VALS(val_i64(start_s), val_i64(due_s), val_i64(due_s + ahead_s),
+				       val_i64(start_s + ahead_s + first_s), val_text(request),
+				       val_i64(k)),
+				  e));
+}
+
 int clock_done(struct store *s, const char *request, enum clock_kind k, int64_t at_s, struct err *e)
 {
 	static const char sql[] =

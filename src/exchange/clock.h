@@ -63,6 +63,9 @@ const char *clock_kind_name(enum clock_kind k);
  * Returns: 0; as store_exec */
 int clock_start(struct store *s, const char *request, enum clock_kind k, int64_t start_s,
 		int64_t due_s, int64_t ahead_s, int64_t first_s, struct err *e) WARN_UNUSED;
+/** clock_move - the same clock from another start; what has rung, stood or ended stays. In and returns: as clock_start */
+int clock_move(struct store *s, const char *request, enum clock_kind k, int64_t start_s,
+	       int64_t due_s, int64_t ahead_s, int64_t first_s, struct err *e) WARN_UNUSED;
 /** clock_done - end a clock at a time of the starting node's; one that is not there or has ended is left
  * clock_done_all - end every clock of a request */
 int clock_done(struct store *s, const char *request, enum clock_kind k, int64_t at_s,

@@ -49,6 +49,7 @@ enum slot_id { SLOT_RECEIPTS = LANES, SLOT_HEADS, SLOT_NOTES, SLOT_RECALL, SLOTS
 struct sent_receipt {
 	uint8_t id16[16];
 	int64_t kind;
+	bool ours; /* else the peer's own first one, which it is shown */
 };
 struct slot {
 	uint64_t send_id;	       /* 0: nothing is in flight */
@@ -83,6 +84,7 @@ struct handler {
 };
 struct watcher {
 	exchange_watcher *fn;
+	exchange_restamped *restamped;
 	void *ctx;
 };
 struct exchange {
@@ -200,32 +202,6 @@ int outbox_care(struct exchange *x, int64_t *ret_next_ms, struct err *e) WARN_UN
 /** outbox_fail - mark one message undelivered, with a signed note and an event, in the open transaction */
 int outbox_fail(struct exchange *x, const char *peer, const uint8_t id16[static 16], int code,
 		bool settled, struct err *e) WARN_UNUSED;
-
-/* ---- receipt.c ---- */
-/** receipt_take - a receipt or non-delivery note of a peer; own transaction, nested or not
- * Returns: 0; -ERR_NOENT not about a message known here; as the checks */
-int receipt_take(struct exchange *x, const char *peer, const void *p, size_t len,
-		 struct err *e) WARN_UNUSED;
-/** receipt_make - sign and keep a receipt of ours, in the open transaction; pending: it is still to be pushed */
-int receipt_make(struct exchange *x, const char *peer, const uint8_t id16[static 16],
-		 enum receipt_kind kind, const char *reason, bool pending,
-		 struct err *e) WARN_UNUSED;
-/** receipt_frames - the stored receipts for one received parcel, as frames */
-int receipt_frames(struct exchange *x, const char *peer, const uint8_t id16[static 16],
-		   struct buf *out, struct err *e) WARN_UNUSED;
-int receipt_pump(struct exchange *x, struct peer *p, struct err *e) WARN_UNUSED;
-int receipt_outcome(struct exchange *x, struct peer *p, unsigned status, const void *reply,
-		    size_t len, struct err *e) WARN_UNUSED;
-int receipt_receive(struct exchange *x, struct peer *p, const void *body, size_t len,
-		    struct buf *reply, struct err *e) WARN_UNUSED;
-/** receipt_notify - tell the watchers how far a message is, in the open transaction */
-int receipt_notify(struct exchange *x, const uint8_t id16[static 16], const char *peer,
-		   struct err *e) WARN_UNUSED;
-/** receipt_due - something is to be pushed to this peer */
-void receipt_due(struct exchange *x, const char *peer);
-enum {
-	RECEIPT_NON_DELIVERY = 16
-}; /* kind of a non-delivery note in exchange_receipt, beside enum receipt_kind */
 
 /* ---- inbox.c, open.c ---- */
 /** refusal_put - sign a refusal of one parcel and append it as a frame; id16 may be NULL */

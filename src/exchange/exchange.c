@@ -7,6 +7,7 @@
 #include "crypto/crypto.h"
 #include "exchange/exchange-int.h"
 #include "exchange/recall.h"
+#include "exchange/receipt.h"
 #include <stdarg.h>
 #include <string.h>
 
@@ -338,8 +339,18 @@ int exchange_watch(struct exchange *x, exchange_watcher *fn, void *ctx, struct e
 {
 	if (x->watchers_n == EXCHANGE_WATCHERS_MAX)
 		return err_set(e, ERR_OVERSIZE, NULL, "too many watchers");
-	x->watchers[x->watchers_n++] = (struct watcher){fn, ctx};
+	x->watchers[x->watchers_n++] = (struct watcher){.fn = fn, .ctx = ctx};
 	return 0;
+}
+
+int exchange_on_restamped(struct exchange *x, exchange_restamped *fn, void *ctx, struct err *e)
+{
+	for (size_t i = 0; i < x->watchers_n; i++)
+		if (x->watchers[i].ctx == ctx) {
+			x->watchers[i].restamped = fn;
+			return 0;
+		}
+	return err_set(e, ERR_NOENT, NULL, "no such watcher");
 }
 
 /* ---- what peers POST ---- */

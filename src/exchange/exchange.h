@@ -277,6 +277,15 @@ typedef int exchange_watcher(void *ctx, struct exchange *x, const struct exchang
 			     struct err *e);
 int exchange_watch(struct exchange *x, exchange_watcher *fn, void *ctx, struct err *e) WARN_UNUSED;
 
+/** exchange_on_restamped - the same watcher (ctx) is told, inside the transaction, that a received message counts from another time:
+ *                         this node had been set back to a copy, and the sender has shown it the R1 of its former life
+ * In:      stored_s  the time of that R1
+ * Returns: 0; -ERR_NOENT no watcher with this ctx */
+typedef int exchange_restamped(void *ctx, struct exchange *x, const char *peer,
+			       const uint8_t id16[static 16], int64_t stored_s, struct err *e);
+int exchange_on_restamped(struct exchange *x, exchange_restamped *fn, void *ctx,
+			  struct err *e) WARN_UNUSED;
+
 /** exchange_receipt - sign R3 (EXCHANGE_SEEN) or R4 (EXCHANGE_ACTED) for a received message and queue it, in the caller's open
  *                     transaction; the second one of a kind changes nothing
  * Returns: 0; -ERR_INVAL another state, no transaction; -ERR_NOENT no such message; -ERR_IO keyd; as store_exec */

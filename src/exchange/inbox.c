@@ -5,6 +5,7 @@
  * here: what opens (open.c) works on rows, so that a crash between the two loses nothing and does nothing twice. */
 #include "exchange/exchange-int.h"
 #include "exchange/fault.h"
+#include "exchange/receipt.h"
 #include <string.h>
 
 int refusal_put(struct exchange *x, const char *peer, const uint8_t *id16, int code,

@@ -4,6 +4,7 @@
  * State 1 (stored) is left exactly once, in the transaction that holds the effect, the parts, the audit event and R2. */
 #include "exchange/exchange-int.h"
 #include "exchange/fault.h"
+#include "exchange/receipt.h"
 #include <string.h>
 
 struct job {

@@ -5,6 +5,7 @@
  * number and expired is not delivered for people, but still sent, since a stream has no holes. */
 #include "exchange/exchange-int.h"
 #include "exchange/fault.h"
+#include "exchange/receipt.h"
 #include <string.h>
 
 /* ---- numbering ---- */

@@ -6,6 +6,7 @@
 #include "exchange/exchange-int.h"
 #include "exchange/fault.h"
 #include "exchange/recall.h"
+#include "exchange/receipt.h"
 #include <string.h>
 
 static int64_t random_below(struct exchange *x, int64_t n)

@@ -2,6 +2,7 @@
  * Questions about deliveries, messages, proofs and peers, for requests and for people. */
 #include "exchange/query.h"
 #include "exchange/exchange-int.h"
+#include "exchange/receipt.h"
 #include <string.h>
 
 /* ---- sent ---- */

@@ -8,6 +8,7 @@
 #include "crypto/crypto.h"
 #include "exchange/exchange-int.h"
 #include "exchange/fault.h"
+#include "exchange/receipt.h"
 #include "wire/parcel.h"
 #include <string.h>
 

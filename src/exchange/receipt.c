@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Receipts R1 to R4 and non-delivery notes: made, kept, pushed, taken (docs/protocol/streams.md 4).
  *
- * One row a message, side and kind; the first of a kind stands. What the receiver signed decides the state of a delivery, which
+ * One row a message, side and kind; the first of a kind stands (receipt-again.c). What the receiver signed decides the state of a delivery, which
  * only moves forward, but that a decision follows a quarantine and a late receipt follows a non-delivery. */
-#include "exchange/exchange-int.h"
+#include "exchange/receipt.h"
 #include <string.h>
 
 enum { PUSH_MAX = 64 };
 
 /* ---- ours ---- */
 
-static int in_hash(struct exchange *x, const char *peer, const uint8_t *id16,
-		   uint8_t ret32[static 32], struct err *e)
+int receipt_hash(struct exchange *x, const char *peer, const uint8_t id16[static 16],
+		 uint8_t ret32[static 32], struct err *e)
 {
 	STORE_ROWS(rows);
 	int r = store_first(x->s, "SELECT hash FROM exchange_in WHERE peer = ? AND id = ?",
@@ -29,7 +29,7 @@ static int receipt_write(struct exchange *x, const char *peer, const uint8_t *id
 	_cleanup_(stream_done) struct stream in;
 	struct receipt c = {.kind = kind, .time_s = now_s};
 	buf_init(&in.reset, 0);
-	int r = in_hash(x, peer, id16, c.sha256, e);
+	int r = receipt_hash(x, peer, id16, c.sha256, e);
 	if (r >= 0)
 		r = stream_in_load(x, peer, &in, e);
 	if (r < 0)
@@ -142,7 +142,7 @@ int receipt_pump(struct exchange *x, struct peer *p, struct err *e)
 	STORE_ROWS(rows);
 	int r = store_query(
 		x->s,
-		"SELECT id, kind, note FROM exchange_receipt WHERE peer = ? AND pending = 1"
+		"SELECT ours, id, kind, note FROM exchange_receipt WHERE peer = ? AND pending = 1"
 		" ORDER BY time_s LIMIT ?",
 		VALS(val_text(p->name), val_i64(PUSH_MAX)), &rows, e);
 	while (r >= 0 && (r = store_next(&rows, e)) > 0) {
@@ -151,7 +151,10 @@ int receipt_pump(struct exchange *x, struct peer *p, struct err *e)
 		struct sent_receipt *k = &s->receipts[s->receipts_n++];
 		row_copy(&rows, "id", k->id16, 16);
 		k->kind = row_i64(&rows, "kind");
-		if ((r = frame_put_own(x, &body, note, len, e)) < 0)
+		k->ours = row_i64(&rows, "ours") != 0;
+		if (!k->ours)
+			frame_put(&body, note, len);
+		else if ((r = frame_put_own(x, &body, note, len, e)) < 0)
 			break;
 	}
 	if (r >= 0)
@@ -169,9 +172,9 @@ static int pushed(struct exchange *x, struct peer *p, struct err *e)
 	for (size_t i = 0; r >= 0 && i < s->receipts_n; i++)
 		r = store_exec(
 			x->s,
-			"UPDATE exchange_receipt SET pending = 0 WHERE ours = 1 AND peer = ? AND id = ? AND kind = ?",
-			VALS(val_text(p->name), val_blob(s->receipts[i].id16, 16),
-			     val_i64(s->receipts[i].kind)),
+			"UPDATE exchange_receipt SET pending = 0 WHERE ours = ? AND peer = ? AND id = ? AND kind = ?",
+			VALS(val_i64(s->receipts[i].ours), val_text(p->name),
+			     val_blob(s->receipts[i].id16, 16), val_i64(s->receipts[i].kind)),
 			e);
 	return r < 0 ? (int)r : store_commit(&txn, e);
 }
@@ -333,19 +336,28 @@ static int settle(struct exchange *x, const char *peer, const struct receipt *c,
 	return n < 0 ? (int)n : 0;
 }
 
+static int check_receipt(struct exchange *x, const char *peer, const struct receipt *c,
+			 const struct note *n, struct about *a, struct err *e)
+{
+	int r = exchange_note_verify(x, peer, n, c->time_s, e);
+	if (r >= 0 && (strcmp(c->from, peer) != 0 || strcmp(c->to, x->node) != 0))
+		r = err_set(e, ERR_INVAL, "from", "A receipt between others.");
+	if (r >= 0)
+		r = find_about(x, peer, c->id16, a, e);
+	if (r >= 0 && memcmp(a->hash32, c->sha256, 32) != 0)
+		r = err_set(e, ERR_CONFLICT, "sha256", "A receipt for other bytes than were sent.");
+	return r;
+}
+
 static int take_receipt(struct exchange *x, const char *peer, const struct note *n, struct err *e)
 {
 	struct receipt c;
 	struct about a;
 	int r = receipt_decode(n->p, n->text_len, &c, e);
+	if (r >= 0 && strcmp(c.from, x->node) == 0)
+		return receipt_shown(x, peer, &c, n, e);
 	if (r >= 0)
-		r = exchange_note_verify(x, peer, n, c.time_s, e);
-	if (r >= 0 && (strcmp(c.from, peer) != 0 || strcmp(c.to, x->node) != 0))
-		r = err_set(e, ERR_INVAL, "from", "A receipt between others.");
-	if (r >= 0)
-		r = find_about(x, peer, c.id16, &a, e);
-	if (r >= 0 && memcmp(a.hash32, c.sha256, 32) != 0)
-		r = err_set(e, ERR_CONFLICT, "sha256", "A receipt for other bytes than were sent.");
+		r = check_receipt(x, peer, &c, n, &a, e);
 	if (r >= 0)
 		r = contradicts(x, peer, &c, n, e);
 	if (r != 0)
@@ -353,7 +365,10 @@ static int take_receipt(struct exchange *x, const char *peer, const struct note 
 	r = keep(x, peer, c.id16, c.kind, c.time_s, n, e);
 	if (r < 0)
 		return r;
-	return r > 0 ? apply(x, peer, &c, &a, e) : settle(x, peer, &c, &a, e);
+	if (r > 0)
+		return apply(x, peer, &c, &a, e);
+	r = settle(x, peer, &c, &a, e);
+	return r < 0 ? r : receipt_again(x, peer, &c, n, e);
 }
 
 static int take_non_delivery(struct exchange *x, const char *peer, const struct note *n,

@@ -49,12 +49,12 @@ int64_t request_claimed(const struct requests *q, int64_t at_s);
 void request_uuid(const struct requests *q, char out[static REQUEST_ID_LEN + 1]);
 int row_insert(struct requests *q, const struct request_row *r, const char *body, size_t body_len,
 	       const char *case_ref, struct err *e) WARN_UNUSED;
-/** row_load - by id. Returns: 0; -ERR_NOENT; row_load_sent - a request of ours, by the id of its parcel
- * and the peer that it went to, since a peer chooses the ids of its own parcels. Returns: 1; 0 none */
+/** row_load - by id. Returns: 0; -ERR_NOENT; row_load_by_message - by side, the id of its parcel
+ * and the peer, since a peer chooses the ids of its own parcels. Returns: 1; 0 none */
 int row_load(struct requests *q, const char *id, struct request_row *ret,
 	     struct err *e) WARN_UNUSED;
-int row_load_sent(struct requests *q, const uint8_t id16[static 16], const char *peer,
-		  struct request_row *ret, struct err *e) WARN_UNUSED;
+int row_load_by_message(struct requests *q, enum request_side side, const uint8_t id16[static 16],
+			const char *peer, struct request_row *ret, struct err *e) WARN_UNUSED;
 int row_update(struct requests *q, const struct request_row *r, struct err *e) WARN_UNUSED;
 /** row_doc - the request's part, decoded again from its row */
 int row_doc(struct requests *q, const char *id, struct request_doc *ret, struct err *e) WARN_UNUSED;
@@ -90,9 +90,12 @@ int request_part_post(struct requests *q, const struct request_doc *d, const cha
 		      const char *officer, const char *media_type, const char *body,
 		      size_t body_len, int64_t expires_s, uint8_t ret_id16[static 16],
 		      struct err *e) WARN_UNUSED;
-/** request_start_clocks - acknowledgement and answer, from the receiver's signed delivery time */
+/** request_start_clocks - acknowledgement and answer, from the receiver's signed delivery time
+ * request_count_from - the same clocks, from another delivery time than was believed; what has rung, stood or ended stays */
 int request_start_clocks(struct requests *q, const struct request_row *row,
 			 struct err *e) WARN_UNUSED;
+int request_count_from(struct requests *q, struct request_row *row, int64_t delivered_s,
+		       struct err *e) WARN_UNUSED;
 
 /* ---- request-pause.c ---- */
 /** request_pause - put the pause of the answer's clock right, after any change of the steps that are recorded
@@ -106,6 +109,9 @@ int request_on_event(void *ctx, struct exchange *x, const struct exchange_messag
 		     struct err *e);
 int request_on_delivery(void *ctx, struct exchange *x, const struct exchange_delivery *d,
 			struct err *e);
+/** request_on_restamped - this node gets the R1 of its former life back: a request or a reply counts from its time again */
+int request_on_restamped(void *ctx, struct exchange *x, const char *peer,
+			 const uint8_t id16[static 16], int64_t stored_s, struct err *e);
 
 /** request_check_manifest - does a request's part repeat what the manifest and the way of its message say
  * request_event_known - 0: no event of this id is here; -ERR_CONFLICT */

@@ -188,8 +188,13 @@ static int machine_step(struct requests *q, struct request_row *row, enum reques
 static int request_delivery(struct requests *q, struct request_row *row,
 			    const struct exchange_delivery *d, struct err *e)
 {
-	int r;
+	int r = 0;
 
+	if (d->stored_s &&
+	    row->delivered_s) /* its R1 counts, not what an acknowledgement repeated */
+		r = request_count_from(q, row, request_claimed(q, d->stored_s), e);
+	if (r < 0)
+		return r;
 	switch (d->state) {
 	case EXCHANGE_STORED:
 		r = clock_done(q->s, row->id, CLOCK_RECEIPT, d->stored_s, e);
@@ -269,9 +274,46 @@ int request_on_delivery(void *ctx, struct exchange *x, const struct exchange_del
 {
 	struct requests *q = ctx;
 	struct request_row row;
-	int r = row_load_sent(q, d->id16, d->peer, &row, e);
+	int r = row_load_by_message(q, SIDE_ORIGIN, d->id16, d->peer, &row, e);
 
 	if (r < 0)
 		return r;
 	return r ? request_delivery(q, &row, d, e) : event_delivery(q, d, e);
+}
+
+/* A reply to a question that came from this peer. Returns: 1; 0 none */
+static int arrived_about(struct requests *q, const uint8_t id16[static 16], const char *peer,
+			 struct request_row *ret, struct err *e)
+{
+	char id[REQUEST_ID_LEN + 1];
+	int r;
+	{
+		STORE_ROWS(rows);
+		r = store_first(
+			q->s,
+			"SELECT v.request AS request FROM request_event v JOIN request r ON r.id = v.request"
+			" WHERE v.message = ? AND v.arrived = 1 AND r.peer = ?",
+			VALS(val_blob(id16, 16), val_text(peer)), &rows, e);
+		if (r <= 0)
+			return r;
+		snprintf(id, sizeof(id), "%s", row_text(&rows, "request", NULL));
+		if ((r = row_err(&rows, e)) < 0)
+			return r;
+	}
+	r = row_load(q, id, ret, e);
+	return r < 0 ? r : 1;
+}
+
+int request_on_restamped(void *ctx, struct exchange *x, const char *peer,
+			 const uint8_t id16[static 16], int64_t stored_s, struct err *e)
+{
+	struct requests *q = ctx;
+	struct request_row row;
+	int r = row_load_by_message(q, SIDE_RECEIVER, id16, peer, &row, e);
+
+	if (r > 0)
+		return request_count_from(q, &row, stored_s, e);
+	if (r == 0 && (r = arrived_about(q, id16, peer, &row, e)) > 0)
+		r = request_pause(q, &row, e);
+	return r;
 }

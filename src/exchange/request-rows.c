@@ -175,12 +175,12 @@ int row_load(struct requests *q, const char *id, struct request_row *ret, struct
 	return r < 0 ? r : row_read(&rows, ret, e);
 }
 
-int row_load_sent(struct requests *q, const uint8_t id16[static 16], const char *peer,
-		  struct request_row *ret, struct err *e)
+int row_load_by_message(struct requests *q, enum request_side side, const uint8_t id16[static 16],
+			const char *peer, struct request_row *ret, struct err *e)
 {
 	STORE_ROWS(rows);
-	int r = store_first(q->s, ROW_COLUMNS "WHERE message = ? AND side = 0 AND peer = ?",
-			    VALS(val_blob(id16, 16), val_text(peer)), &rows, e);
+	int r = store_first(q->s, ROW_COLUMNS "WHERE message = ? AND side = ? AND peer = ?",
+			    VALS(val_blob(id16, 16), val_i64(side), val_text(peer)), &rows, e);
 
 	if (r <= 0)
 		return r;

@@ -62,6 +62,9 @@ static int64_t ahead_s(const struct requests *q)
 	return request_steady_s(q) - request_wall_s(q);
 }
 
+typedef int clock_setter(struct store *s, const char *request, enum clock_kind k, int64_t start_s,
+			 int64_t due_s, int64_t ahead_s, int64_t first_s, struct err *e);
+
 static int clock_begin(struct requests *q, const char *id, enum clock_kind k, int64_t start_s,
 		       int64_t due_s, int64_t first_s, struct err *e)
 {
@@ -86,19 +89,37 @@ static struct request_class_row limits_of(const struct requests *q, enum request
 	return row;
 }
 
-int request_start_clocks(struct requests *q, const struct request_row *row, struct err *e)
+static int set_clocks(struct requests *q, const struct request_row *row, clock_setter *set,
+		      struct err *e)
 {
 	const struct request_class_row limits = limits_of(q, row->class);
 	int64_t start = row->delivered_s;
 	int64_t ack = clock_due(row->class, CLOCK_ACK, start, limits.ack_s);
 	int64_t answer = clock_due(row->class, CLOCK_ANSWER, start, limits.answer_s);
-	int r = clock_begin(q, row->id, CLOCK_ACK, start, ack,
-			    request_ladder(row->class, false, ack - start, 1), e);
+	int r = set(q->s, row->id, CLOCK_ACK, start, ack, ahead_s(q),
+		    request_ladder(row->class, false, ack - start, 1), e);
 
 	if (r < 0 || request_type_row(row->type)->flags & TYPE_NO_REPLY)
 		return r;
-	return clock_begin(q, row->id, CLOCK_ANSWER, start, answer,
-			   request_ladder(row->class, true, answer - start, 1), e);
+	return set(q->s, row->id, CLOCK_ANSWER, start, answer, ahead_s(q),
+		   request_ladder(row->class, true, answer - start, 1), e);
+}
+
+int request_start_clocks(struct requests *q, const struct request_row *row, struct err *e)
+{
+	return set_clocks(q, row, clock_start, e);
+}
+
+int request_count_from(struct requests *q, struct request_row *row, int64_t delivered_s,
+		       struct err *e)
+{
+	int r;
+
+	if (row->delivered_s == delivered_s)
+		return 0;
+	row->delivered_s = delivered_s;
+	r = set_clocks(q, row, clock_move, e);
+	return r < 0 ? r : row_update(q, row, e);
 }
 
 /* ---- effects: what an event does beside the state ---- */

@@ -58,7 +58,8 @@ int requests_open(struct exchange *x, const struct request_options *o, struct re
 	    (r = exchange_on_recall(x, REQUEST_MEDIA_TYPE, request_on_part_recalled, e)) < 0 ||
 	    (r = exchange_on_recall(x, REQUEST_EVENT_MEDIA_TYPE, request_on_event_recalled, e)) <
 		    0 ||
-	    (r = exchange_watch(x, request_on_delivery, q, e)) < 0)
+	    (r = exchange_watch(x, request_on_delivery, q, e)) < 0 ||
+	    (r = exchange_on_restamped(x, request_on_restamped, q, e)) < 0)
 		return r;
 	*ret_q = TAKE_PTR(q);
 	return 0;

@@ -2,6 +2,7 @@
  * A peer with good keys and bad intentions: replies and bodies that no honest node would make. */
 #include "exchange/exchange-int.h"
 #include "exchange/query.h"
+#include "exchange/receipt.h"
 #include "nodes.h"
 #include "wire/parcel.h"
 #include <setjmp.h>

@@ -83,12 +83,45 @@ static void test_reply_waits_for_its_question(void **state)
 			 0);
 }
 
+/* The request comes a second time to a node that was set back; its clocks count from the first delivery all the same. */
+static void test_second_delivery_counts_from_the_first(void **state)
+{
+	ENGINE_SQLITE_ONLY();
+	struct world *w = *state;
+	_cleanup_(json_decrefp) json_t *first = NULL, *c = NULL;
+	char id[37];
+
+	draft(w, "TRACE", "URGENT", id);
+	keep_copy(w, FR);
+	assert_int_equal(submit(w, &anna, id, NULL), 0);
+	world_settle(w);
+	act(w, FR, id, EVENT_ACK, NULL);
+	act(w, FR, id, EVENT_CLARIFY, text("which?"));
+	world_settle(w);
+	world_pass(w, 40);
+	act(w, IT, id, EVENT_CLARIFIED, text("the second"));
+	world_settle(w);
+	first = clock_of(w, FR, id, "answer");
+	put_back(w, FR);
+	both_are(w, id, "ACKNOWLEDGED");
+	same_due(w, id, "ack");
+	same_due(w, id, "answer");
+	clock_is(w, FR, id, "ack", "met");
+	c = clock_of(w, FR, id, "answer");
+	assert_string_equal(text_at(c, "started_at"), text_at(first, "started_at"));
+	assert_string_equal(text_at(c, "due_at"), text_at(first, "due_at"));
+	assert_int_equal(node_count(&w->net.node[IT],
+				    "SELECT COUNT(*) AS n FROM exchange_receipt WHERE pending = 1"),
+			 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_reply_waits_for_its_question),
+		TEST(test_second_delivery_counts_from_the_first),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
