@@ -47,24 +47,6 @@ void arena_done(struct arena *a)
 	a->used = 0;
 }
 
-void arena_reset(struct arena *a)
-{
-	/* The newest chunk is the largest ordinary one: keep that, unless it was made for a single huge object. */
-	struct arena_chunk *keep = a->chunks;
-	if (!keep)
-		return;
-	a->chunks = keep->next;
-	arena_done(a);
-	if (keep->size > ARENA_CHUNK_MAX) {
-		chunk_free(keep);
-		return;
-	}
-	keep->next = NULL;
-	keep->used = 0;
-	ASAN_POISON_MEMORY_REGION(keep->data, keep->size);
-	a->chunks = keep;
-}
-
 static struct arena_chunk *chunk_new(struct arena *a, size_t need)
 {
 	size_t size = a->chunks ? a->chunks->size * 2 : ARENA_FIRST;
@@ -104,12 +86,6 @@ void *arena_array(struct arena *a, size_t n, size_t size)
 {
 	size_t total;
 	return __builtin_mul_overflow(n, size, &total) ? NULL : arena_alloc(a, total);
-}
-
-void *arena_dup(struct arena *a, const void *p, size_t len)
-{
-	void *copy = arena_alloc(a, len);
-	return copy && len ? memcpy(copy, p, len) : copy;
 }
 
 char *arena_str(struct arena *a, const char *s, size_t len)

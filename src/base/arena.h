@@ -16,18 +16,14 @@ void arena_init(struct arena *a, size_t cap);
 /** arena_done - release everything; the arena must be initialised again before use */
 void arena_done(struct arena *a);
 
-/** arena_reset - forget everything handed out; keeps one chunk for reuse, poisoned under ASan */
-void arena_reset(struct arena *a);
-
 /** arena_alloc - size zeroed bytes, aligned to 16
- * Returns: the bytes, valid until reset or done; NULL when memory or the cap is exhausted */
+ * Returns: the bytes, valid until done; NULL when memory or the cap is exhausted */
 void *arena_alloc(struct arena *a, size_t size) __attribute__((malloc, alloc_size(2)));
 
 /** arena_array - n zeroed elements of size bytes; NULL also when n * size overflows */
 void *arena_array(struct arena *a, size_t n, size_t size);
 
-/** arena_dup - a copy of len bytes; arena_str - a copy of len bytes with a NUL behind; NULL as above */
-void *arena_dup(struct arena *a, const void *p, size_t len);
+/** arena_str - a copy of len bytes with a NUL behind; NULL as above */
 char *arena_str(struct arena *a, const char *s, size_t len);
 
 /** arena_printf - formatted text in the arena; NULL as above */

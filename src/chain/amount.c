@@ -22,13 +22,6 @@ int sat_add(struct sat a, struct sat b, struct sat *ret)
 	return sat_from(v, ret);
 }
 
-int sat_sub(struct sat a, struct sat b, struct sat *ret)
-{
-	if (b.v > a.v)
-		return -ERR_RANGE;
-	return sat_from(a.v - b.v, ret);
-}
-
 static uint64_t power10(unsigned n)
 {
 	uint64_t p = 1;
@@ -83,16 +76,4 @@ int units_parse(const char *s, size_t len, unsigned decimals, uint64_t *ret_v)
 		return -ERR_RANGE;
 	*ret_v = v;
 	return 0;
-}
-
-const char *sat_text(struct sat a, char out[static UNITS_TEXT_MAX])
-{
-	return units_text(a.v, SAT_DECIMALS, out);
-}
-
-int sat_parse(const char *s, size_t len, struct sat *ret)
-{
-	uint64_t v;
-	int r = units_parse(s, len, SAT_DECIMALS, &v);
-	return r < 0 ? r : sat_from(v, ret);
 }

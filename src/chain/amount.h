@@ -15,12 +15,11 @@ struct sat {
 enum { SAT_DECIMALS = 8, UNITS_DECIMALS_MAX = 18, UNITS_TEXT_MAX = 40 };
 
 /** sat_from - a number of base units
- * sat_add, sat_sub - checked arithmetic
+ * sat_add - checked arithmetic
  * Out:     ret      untouched on failure
- * Returns: 0; -ERR_RANGE above SAT_MAX or below zero */
+ * Returns: 0; -ERR_RANGE above SAT_MAX */
 int sat_from(uint64_t v, struct sat *ret) WARN_UNUSED;
 int sat_add(struct sat a, struct sat b, struct sat *ret) WARN_UNUSED;
-int sat_sub(struct sat a, struct sat b, struct sat *ret) WARN_UNUSED;
 
 /** units_text - base units as a decimal number of coins with every decimal shown: 10000000 of 8 is "0.10000000"
  * Limits:  decimals <= UNITS_DECIMALS_MAX
@@ -29,8 +28,4 @@ const char *units_text(uint64_t v, unsigned decimals, char out[static UNITS_TEXT
 /** units_parse - the reverse: digits, then at most a dot and 1 to `decimals` digits; no sign, group marks or exponent
  * Returns: 0; -ERR_FORMAT; -ERR_RANGE more decimals than the chain has, or above 2^64 - 1 base units */
 int units_parse(const char *s, size_t len, unsigned decimals, uint64_t *ret_v) WARN_UNUSED;
-
-/** sat_text, sat_parse - the same with eight decimals and the limit SAT_MAX */
-const char *sat_text(struct sat a, char out[static UNITS_TEXT_MAX]);
-int sat_parse(const char *s, size_t len, struct sat *ret) WARN_UNUSED;
 #endif

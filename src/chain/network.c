@@ -198,12 +198,6 @@ const struct network *network_by_magic(const uint8_t magic4[static 4])
 	return NULL;
 }
 
-uint32_t network_magic_u32(const struct network *n)
-{
-	return (uint32_t)n->magic4[0] | (uint32_t)n->magic4[1] << 8 | (uint32_t)n->magic4[2] << 16 |
-	       (uint32_t)n->magic4[3] << 24;
-}
-
 const char *network_names(uint32_t nets, char out[static NET_NAMES_MAX])
 {
 	size_t len = 0;

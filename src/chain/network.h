@@ -59,6 +59,4 @@ const struct network *network_find(const char *name);
 const struct network *network_by_magic(const uint8_t magic4[static 4]);
 /** network_names - "bitcoin, testnet3" of a set; "-" when empty */
 const char *network_names(uint32_t nets, char out[static NET_NAMES_MAX]);
-/** network_magic_u32 - magic4 read as little-endian */
-uint32_t network_magic_u32(const struct network *n);
 #endif

@@ -44,11 +44,6 @@ static const struct row {
 	[P2P_OTHER] = {"", P2P_OTHER_MAX, SHAPE_BYTES},
 };
 
-const char *p2p_command(enum p2p_kind kind)
-{
-	return rows[kind].command;
-}
-
 /* ---- frames ---- */
 
 static int command_read(const uint8_t p12[static P2P_COMMAND_LEN],

@@ -115,6 +115,4 @@ struct p2p_inv p2p_inv_at(const struct p2p_message *m, uint32_t i);
 const uint8_t *p2p_header_at(const struct p2p_message *m, uint32_t i);
 /** p2p_inv_put - append an entry to the items of an inv or getdata under construction */
 void p2p_inv_put(struct buf *items, uint32_t type, const uint8_t hash32[static 32]);
-/** p2p_command - "version", "inv"; "" for P2P_OTHER */
-const char *p2p_command(enum p2p_kind kind);
 #endif

@@ -144,37 +144,3 @@ enum script_kind script_classify(const uint8_t *script, size_t len, struct addre
 	identity(ret, ADDRESS_SCRIPT, digest, 32);
 	return kind;
 }
-
-const char *script_kind_name(enum script_kind kind)
-{
-	switch (kind) {
-	case SCRIPT_P2PK:
-		return "p2pk";
-	case SCRIPT_P2PKH:
-		return "p2pkh";
-	case SCRIPT_P2SH:
-		return "p2sh";
-	case SCRIPT_P2WPKH:
-		return "p2wpkh";
-	case SCRIPT_P2WSH:
-		return "p2wsh";
-	case SCRIPT_P2TR:
-		return "p2tr";
-	case SCRIPT_P2A:
-		return "p2a";
-	case SCRIPT_MULTISIG:
-		return "multisig";
-	case SCRIPT_DATA:
-		return "data";
-	case SCRIPT_WITNESS:
-		return "witness";
-	case SCRIPT_OTHER:
-		return "other";
-	}
-	return "other";
-}
-
-bool script_spendable(const uint8_t *script, size_t len)
-{
-	return len <= TX_SCRIPT_RUN_MAX && !(len && script[0] == OP_RETURN);
-}

@@ -26,10 +26,6 @@ enum script_kind {
  * Cost:    no hash for the templates with a hash in them; HASH160 for P2PK; SHA-256 for what is known by its digest only
  * Source:  Bitcoin Core script/solver.cpp for the templates; BIP 16, 141, 341 */
 enum script_kind script_classify(const uint8_t *script, size_t len, struct address *ret);
-/** script_kind_name - "p2pk", "p2pkh", ... "multisig", "data", "witness", "other" */
-const char *script_kind_name(enum script_kind kind);
-/** script_spendable - false for data and for scripts longer than TX_SCRIPT_RUN_MAX */
-bool script_spendable(const uint8_t *script, size_t len);
 /** script_is_witness - a witness program: version 0 to 16 and 2 to 40 bytes */
 bool script_is_witness(const uint8_t *script, size_t len, unsigned *ret_version);
 #endif

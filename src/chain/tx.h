@@ -18,11 +18,9 @@
 #include <string.h>
 
 enum {
-	TX_LEN_MAX = 32 << 20,	   /* the largest block of the family; a transaction is in one */
-	TX_IN_LEN_MIN = 41,	   /* outpoint 36, empty script 1, sequence 4 */
-	TX_OUT_LEN_MIN = 9,	   /* value 8, empty script 1 */
-	TX_SCRIPT_RUN_MAX = 10000, /* longer output scripts can never be spent */
-	TX_WITNESS_ITEMS_MAX = 4 << 20,
+	TX_LEN_MAX = 32 << 20, /* the largest block of the family; a transaction is in one */
+	TX_IN_LEN_MIN = 41,    /* outpoint 36, empty script 1, sequence 4 */
+	TX_OUT_LEN_MIN = 9,    /* value 8, empty script 1 */
 };
 enum tx_flags {
 	TX_MWEB =

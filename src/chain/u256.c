@@ -74,27 +74,3 @@ struct u256 u256_from_le(const uint8_t p32[static 32])
 		r.w[i] = le64toh(r.w[i]);
 	return r;
 }
-
-/* Divides in place by 10, returns the remainder. */
-static unsigned divide10(struct u256 *a)
-{
-	unsigned __int128 rest = 0;
-	for (int i = 3; i >= 0; i--) {
-		rest = rest << 64 | a->w[i];
-		a->w[i] = (uint64_t)(rest / 10);
-		rest %= 10;
-	}
-	return (unsigned)rest;
-}
-
-const char *u256_dec(struct u256 a, char out[static U256_TEXT_MAX])
-{
-	static const struct u256 zero;
-	char *p = out + U256_TEXT_MAX - 1;
-	*p = 0;
-	do
-		*--p = (char)('0' + divide10(&a));
-	while (u256_cmp(&a, &zero) != 0);
-	memmove(out, p, (size_t)(out + U256_TEXT_MAX - p));
-	return out;
-}

@@ -19,7 +19,4 @@ struct u256 u256_sub(const struct u256 *a, const struct u256 *b);
 struct u256 u256_div(const struct u256 *a, const struct u256 *b);
 /** u256_from_le - 32 bytes, least significant first: a block hash in stored order is read this way */
 struct u256 u256_from_le(const uint8_t p32[static 32]);
-/** u256_dec - decimal text */
-enum { U256_TEXT_MAX = 80 };
-const char *u256_dec(struct u256 a, char out[static U256_TEXT_MAX]);
 #endif

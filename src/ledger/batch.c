@@ -114,11 +114,6 @@ void batch_clear(struct batch *b, const struct ledger_counts *at)
 	b->block_bytes = b->new_address_n = b->old_address_n = 0;
 }
 
-void batch_release(struct batch *b)
-{
-	(void)madvise(b->room, b->room_len, MADV_DONTNEED);
-}
-
 static int blocks_room(struct batch *b)
 {
 	uint32_t cap = b->block_cap ? b->block_cap * 2 : BLOCKS_MIN;

@@ -77,8 +77,6 @@ void batch_clear(struct batch *b, const struct ledger_counts *at);
 /** batch_fits - is there room for a block with these rows? The first block always gets room
  * Returns: 1; 0 the batch is full; -ERR_NOMEM; -ERR_RANGE more rows than 2^31 */
 int batch_fits(struct batch *b, uint64_t tx_n, uint64_t in_n, uint64_t out_n) WARN_UNUSED;
-/** batch_release - give filled pages back to the system */
-void batch_release(struct batch *b);
 /** batch_block_of - the block of a transaction of the batch */
 const struct batch_block *batch_block_of(const struct batch *b, uint32_t tx);
 
