@@ -271,8 +271,8 @@ static void read_key(struct note_reader *r, const char *node, struct directory_k
 	char kind[16];
 	note_get_words(r, "key", w, 4);
 	note_word_str(r, w[0], kind, sizeof(kind));
-	k->from_s = (int64_t)note_word_u64(r, w[1], INT64_MAX);
-	k->until_s = (int64_t)note_word_u64(r, w[2], INT64_MAX);
+	k->from_s = (int64_t)note_word_u64(r, w[1], NOTE_TIME_MAX);
+	k->until_s = (int64_t)note_word_u64(r, w[2], NOTE_TIME_MAX);
 	read_vkey(r, w[3], "key", &k->vkey);
 	if (r->error)
 		return;
@@ -325,8 +325,8 @@ static void read_epochs(struct note_reader *r, struct directory_node *n)
 		struct directory_epoch *p = &n->epochs[n->epochs_n];
 		note_get_words(r, "epoch", w, 4);
 		p->number = note_word_u64(r, w[0], INT64_MAX);
-		p->from_s = (int64_t)note_word_u64(r, w[1], INT64_MAX);
-		p->until_s = (int64_t)note_word_u64(r, w[2], INT64_MAX);
+		p->from_s = (int64_t)note_word_u64(r, w[1], NOTE_TIME_MAX);
+		p->until_s = (int64_t)note_word_u64(r, w[2], NOTE_TIME_MAX);
 		note_word_b64(r, w[3], p->pk32, 32);
 		if (!r->error && p->until_s <= p->from_s)
 			note_reader_fail(r, -ERR_RANGE, "epoch");
@@ -416,7 +416,7 @@ static void read_revoked(struct note_reader *r, struct directory_node *n)
 		}
 		struct directory_revoked *v = &n->revoked[n->revoked_n];
 		note_get_words(r, "revoked", w, 2);
-		v->since_s = (int64_t)note_word_u64(r, w[0], INT64_MAX);
+		v->since_s = (int64_t)note_word_u64(r, w[0], NOTE_TIME_MAX);
 		read_vkey(r, w[1], "revoked", &v->vkey);
 		int order = n->revoked_n ? strcmp(v[-1].vkey.name, v->vkey.name) : -1;
 		if (!r->error && (order > 0 || (order == 0 && v->since_s < v[-1].since_s)))
