@@ -61,10 +61,10 @@ int parcel_outer_encode(const struct parcel_outer *o, struct buf *out)
 
 static enum parcel_class get_class(struct note_reader *r)
 {
-	char name[16];
-	note_get_str(r, "class", name, sizeof(name));
+	size_t len;
+	const char *name = note_get(r, "class", PARCEL_CODE_MAX, &len);
 	for (size_t i = 0; i < ARRAY_LEN(class_names); i++)
-		if (strcmp(name, class_names[i]) == 0)
+		if (len == strlen(class_names[i]) && memcmp(name, class_names[i], len) == 0)
 			return (enum parcel_class)i;
 	note_reader_fail(r, ERR_FORMAT, "class");
 	return PARCEL_BULK;
