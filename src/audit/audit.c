@@ -88,6 +88,9 @@ int audit_entry_parse(const void *p, size_t len, struct audit_entry *ret_entry, 
 			       AUDIT_ENTRY_MAX);
 	struct audit_entry entry = {0};
 	struct note_reader reader;
+	int r = note_text_valid(p, len, e);
+	if (r < 0)
+		return r;
 	note_reader_init(&reader, p, len, ENTRY_TYPE);
 	entry.seq = note_get_u64(&reader, "seq", INT64_MAX);
 	entry.time_s = note_get_time(&reader, "time");
@@ -96,7 +99,7 @@ int audit_entry_parse(const void *p, size_t len, struct audit_entry *ret_entry, 
 	if (audit_type_parse(name, name_len, &entry.type) < 0)
 		note_reader_fail(&reader, -ERR_UNSUPPORTED, "type");
 	note_get_b64(&reader, "commit", entry.commit32, sizeof(entry.commit32));
-	int r = note_reader_end(&reader, e);
+	r = note_reader_end(&reader, e);
 	if (r == 0)
 		*ret_entry = entry;
 	return r;

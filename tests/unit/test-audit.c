@@ -161,14 +161,14 @@ static void test_entry_text(void **state)
 		{"lugdunum.network/audit/v1\nseq 5\ntime 7\ntype login\ncommit AAAA\n",
 		 -ERR_FORMAT},
 		{"lugdunum.network/audit/v1\nseq 5\ntime 7\ntype login\ncommit " COMMIT,
-		 -ERR_FIELD_MISSING},
+		 -ERR_FORMAT},
 		{"lugdunum.network/audit/v1\nseq 5\ntime 7\ntype login\n", -ERR_FIELD_MISSING},
 		{"lugdunum.network/audit/v1\ntime 7\nseq 5\ntype login\ncommit " COMMIT "\n",
 		 -ERR_FIELD_MISSING},
 		{"lugdunum.network/audit/v1\nseq 5\ntime 7\ntype login\ncommit " COMMIT
 		 "\nmore x\n",
 		 -ERR_FIELD_UNKNOWN},
-		{"", -ERR_KEY_TYPE},
+		{"", -ERR_FORMAT},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct audit_entry entry = {.seq = 42};
