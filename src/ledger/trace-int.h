@@ -48,8 +48,16 @@ void flow_done(struct flow *f);
 
 struct share_scratch {
 	struct rest *rest;
+	uint64_t *value, *amount;
 	uint32_t cap;
 };
+/** share_room - room for n parts in each array; keeps nothing
+ * Returns: 0; -ERR_NOMEM */
+int share_room(struct share_scratch *tmp, uint32_t n) WARN_UNUSED;
+/** share_haircut - amounts of n parts of these values, which together are the line; t <= line, and the room is there
+ * Source:  docs/format/taint.md 3 */
+void share_haircut(uint64_t t, uint64_t line, const uint64_t *value, uint32_t n,
+		   uint64_t *ret_amount, struct rest *rest);
 /** share - what each part of one side gets from the tainted parts of the other
  * In:      from     amounts, hops and runs filled in; at least one amount above 0
  *          given    runs of the giving parts (fifo, lifo)
@@ -62,6 +70,20 @@ int share(enum trace_policy policy, bool joined, const struct parts *from, const
 static inline bool policy_has_runs(enum trace_policy p)
 {
 	return p == TRACE_FIFO || p == TRACE_LIFO;
+}
+
+/* The outputs that a sweep can reach: n of the chain's from base on. */
+struct wait_range {
+	uint64_t base, n;
+};
+/** wait_slot - where an output waits: those of the range, then the foreign ones, then one place that is always empty, for outputs that
+ *              nothing can reach any more */
+static inline uint64_t wait_slot(const struct trace_source *s, const struct wait_range *range,
+				 uint64_t output)
+{
+	if (output - range->base < range->n)
+		return output - range->base;
+	return range->n + (output < s->output_n ? s->foreign_n : output - s->foreign_base);
 }
 
 struct waiting { /* an output in the sparse engine's queue */
@@ -85,11 +107,13 @@ struct work {
 	uint64_t place_next;  /* the least that the queue may still hold */
 	uint32_t fee_waiting; /* fees in the queue */
 
-	uint32_t *
-		wait; /* 1 + index in reached of what waits, 0 none; by output from wait_base on, then foreign ones */
+	size_t wait_len;    /* bytes of wait */
+	uint32_t *wait;	    /* 1 + index in reached of what waits, 0 none; by wait_slot() */
 	uint32_t *fee_wait; /* the same of the fees of the block at hand, by transaction */
-	uint64_t wait_base, wait_n;
+	struct wait_range range;
 	uint32_t wait_outs; /* how many wait */
+	bool plain;	    /* no stops: what is reached is unspent, or foreign, or flows */
+	bool short_way;	    /* amounts_follow() may serve */
 	struct trace_block block;
 
 	uint32_t *group; /* reached outputs that wait for the transaction at hand */
@@ -105,6 +129,15 @@ struct work {
 int reached_add(struct work *w, struct trace_reached r, const struct trace_run *runs,
 		uint32_t run_n) WARN_UNUSED;
 int reached_room(struct work *w, uint32_t n) WARN_UNUSED;
+/** reached_reserve - room for all that a sweep can reach, so that nothing is moved any more; does what it can */
+void reached_reserve(struct work *w);
+/** seed_is - is an output a seed? */
+bool seed_find(const struct work *w, uint64_t output);
+static inline bool seed_is(const struct work *w, uint64_t output)
+{
+	uint64_t bit = output & w->seed_mask;
+	return w->seed_bits[bit / 8] >> bit % 8 & 1 && seed_find(w, output);
+}
 /** reached_exact_end - the end of an output that is said to flow, after a look at the transaction that it would flow into, which
  * is told too */
 enum trace_end reached_exact_end(const struct work *w, uint64_t output, uint32_t *ret_txnum);
@@ -131,16 +164,53 @@ int dense_run(struct work *w) WARN_UNUSED;
 /** dense_wait - let an entry wait */
 void dense_wait(struct work *w, uint64_t output, uint32_t reached);
 
+/* A batch as the sweep wants it, with what can be said before its turn comes. */
+struct sweep {
+	struct trace_batch b;
+	uint64_t *in_slot; /* wait_slot() of what each input spends */
+	uint64_t *line;	   /* [tx_n] sum of the inputs; LINE_LOOK where flow_batch() must look */
+	uint64_t *
+		out_fee; /* amounts of the outputs of a transaction, then its fee: from its first row of the outputs + k on */
+	uint32_t in_cap, tx_cap, out_fee_cap;
+};
+#define LINE_LOOK UINT64_MAX /* unknown amounts, a coinbase, or a contradiction */
+
+struct rows {
+	uint32_t in, in_end, out, out_end;
+};
+/** rows_of - of transaction k of a batch */
+static inline struct rows rows_of(const struct trace_batch *b, uint32_t k)
+{
+	return (struct rows){.in = k ? b->in_end[k - 1] : 0,
+			     .in_end = b->in_end[k],
+			     .out = k ? b->out_end[k - 1] : 0,
+			     .out_end = b->out_end[k]};
+}
+
+/** amounts_follow - what flow_batch(), share() and group_follow() do together, where the policy knows amounts only: from the
+ *                   waiting outputs of transaction k to the new entries, without parts between
+ * In:      x        its line is known, and the budget allows an entry for each part
+ * Returns: 0, also when nothing waits; -ERR_CORRUPT; -ERR_NOMEM */
+int amounts_follow(struct work *w, const struct sweep *x, uint32_t k) WARN_UNUSED;
+
 /* Batches of a range of transactions, one after another; a long range is read ahead by a second thread. */
 struct batches;
+/* Bytes of an array of pages_new(): all of it, and what is used. */
+struct touch {
+	void *p;
+	size_t len, used;
+};
 /** batches_open - transactions [first, end), backward from the last batch
+ * In:      range    for their slots; copied
  * Out:     ret_r    close with batches_close()
  * Returns: 0; -ERR_NOMEM */
-int batches_open(const struct trace_source *s, uint32_t first, uint32_t end, bool back,
-		 struct batches **ret_r) WARN_UNUSED;
+int batches_open(const struct trace_source *s, const struct wait_range *range, uint32_t first,
+		 uint32_t end, bool back, struct batches **ret_r) WARN_UNUSED;
 /** batches_next - the next batch, good until the next call; NULL at the end
+ * In:      touch    NULL, or where the caller writes its results, as far as it has come: the thread makes what comes next present
  * Returns: 0; -ERR_CORRUPT; -ERR_NOMEM */
-int batches_next(struct batches *r, const struct trace_batch **ret_b) WARN_UNUSED;
+int batches_next(struct batches *r, const struct touch *touch,
+		 const struct sweep **ret_x) WARN_UNUSED;
 struct batches *batches_close(struct batches *r);
 DEFINE_CLEANUP(struct batches *, batches_close);
 

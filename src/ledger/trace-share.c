@@ -18,14 +18,25 @@ static int by_rest(const void *a, const void *b)
 	return x->part < y->part ? -1 : 1;
 }
 
-static int rest_room(struct share_scratch *tmp, uint32_t n)
+static bool room_u64(uint64_t **p, uint32_t n)
+{
+	uint64_t *q = reallocarray(*p, n, sizeof(*q));
+	if (q)
+		*p = q;
+	return q;
+}
+
+int share_room(struct share_scratch *tmp, uint32_t n)
 {
 	if (n <= tmp->cap)
 		return 0;
-	struct rest *p = realloc(tmp->rest, (size_t)n * sizeof(*p));
+	n += n / 2;
+	struct rest *p = reallocarray(tmp->rest, n, sizeof(*p));
 	if (!p)
 		return -ERR_NOMEM;
 	tmp->rest = p;
+	if (!room_u64(&tmp->value, n) || !room_u64(&tmp->amount, n))
+		return -ERR_NOMEM;
 	tmp->cap = n;
 	return 0;
 }
@@ -39,7 +50,7 @@ static uint64_t tainted_sum(const struct parts *ps)
 }
 
 /* One unit more to each of the `left` parts with the largest remainders. */
-static void rest_give(struct rest *rest, uint32_t n, uint32_t left, struct part *p)
+static void rest_give(struct rest *rest, uint32_t n, uint32_t left, uint64_t *amount)
 {
 	enum {
 		FEW = 16
@@ -50,7 +61,7 @@ static void rest_give(struct rest *rest, uint32_t n, uint32_t left, struct part 
 		uint32_t best = i;
 		for (uint32_t k = i + 1; n <= FEW && k < n; k++)
 			best = by_rest(&rest[k], &rest[best]) < 0 ? k : best;
-		p[rest[best].part].amount++;
+		amount[rest[best].part]++;
 		rest[best] = rest[i];
 	}
 }
@@ -64,22 +75,53 @@ static uint64_t part_of(uint64_t t, uint64_t v, uint64_t line, uint64_t *ret_res
 	return q;
 }
 
-static int share_haircut(const struct parts *from, struct parts *to, struct share_scratch *tmp)
+/* The same without a long division: a quotient of doubles is wrong by less than one unit before it is cut, since t, v and line are
+ * exact in 53 bits and two roundings of at most 2^-53 each make a relative error of 2^-52. What is left tells, modulo 2^64. */
+enum { NEAR_BITS = 51 };
+static uint64_t part_near(uint64_t t, uint64_t v, uint64_t line, double ratio, uint64_t *ret_rest)
 {
-	uint64_t t = tainted_sum(from), left = t, line = to->value;
-	int r = rest_room(tmp, to->n);
-	if (r < 0)
-		return r;
-	for (uint32_t i = 0; i < to->n; i++) {
-		uint64_t rest, got = part_of(t, to->p[i].value, line, &rest);
-		to->p[i].amount = got;
-		tmp->rest[i] = (struct rest){.rest = rest, .part = i};
+	uint64_t q = (uint64_t)((double)v * ratio);
+	int64_t rest = (int64_t)(t * v - q * line);
+	if (rest < 0) {
+		q--;
+		rest += (int64_t)line;
+	} else if ((uint64_t)rest >= line) {
+		q++;
+		rest -= (int64_t)line;
+	}
+	*ret_rest = (uint64_t)rest;
+	return q;
+}
+
+void share_haircut(uint64_t t, uint64_t line, const uint64_t *value, uint32_t n,
+		   uint64_t *ret_amount, struct rest *rest)
+{
+	uint64_t left = t;
+	double ratio = (double)t / (double)line;
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t got = line >> NEAR_BITS
+				       ? part_of(t, value[i], line, &rest[i].rest)
+				       : part_near(t, value[i], line, ratio, &rest[i].rest);
+		rest[i].part = i;
+		ret_amount[i] = got;
 		left -= got;
 	}
 	/* Fewer units are left than parts have a remainder, so each gets one at most and stays within its value. */
-	assert(left < to->n);
+	assert(left < n);
 	if (left)
-		rest_give(tmp->rest, to->n, (uint32_t)left, to->p);
+		rest_give(rest, n, (uint32_t)left, ret_amount);
+}
+
+static int parts_haircut(const struct parts *from, struct parts *to, struct share_scratch *tmp)
+{
+	int r = share_room(tmp, to->n);
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < to->n; i++)
+		tmp->value[i] = to->p[i].value;
+	share_haircut(tainted_sum(from), to->value, tmp->value, to->n, tmp->amount, tmp->rest);
+	for (uint32_t i = 0; i < to->n; i++)
+		to->p[i].amount = tmp->amount[i];
 	return 0;
 }
 
@@ -212,7 +254,7 @@ static int share_lifo(const struct parts *from, const struct runs *given, struct
 static int share_tiho(const struct parts *from, struct parts *to, struct share_scratch *tmp)
 {
 	uint64_t left = tainted_sum(from);
-	int r = rest_room(tmp, to->n);
+	int r = share_room(tmp, to->n);
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < to->n; i++)
@@ -258,7 +300,7 @@ int share(enum trace_policy policy, bool joined, const struct parts *from, const
 		share_poison(to);
 		break;
 	case TRACE_HAIRCUT:
-		r = share_haircut(from, to, tmp);
+		r = parts_haircut(from, to, tmp);
 		if (r == 0 && policy_has_runs(policy))
 			r = runs_at_start(to, ret_runs);
 		break;

@@ -105,8 +105,11 @@ static int source_read(const void *ctx, struct trace_batch *b)
 		r = read_ends(v, false, b, b->first_out, b->out_end);
 	if (r == 0)
 		r = read_inputs(l, b, in);
-	for (uint64_t o = b->first_out; r == 0 && o < out_end; o++)
+	for (uint64_t o = b->first_out; r == 0 && o < out_end; o++) {
+		uint32_t spender = view_u32(v, LEDGER_COL_OUT_SPENDER, o);
 		b->out_value[o - b->first_out] = view_u64(v, LEDGER_COL_VALUE, o);
+		b->out_spender[o - b->first_out] = spender < v->counts.tx_n ? spender : 0;
+	}
 	return r;
 }
 

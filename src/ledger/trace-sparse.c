@@ -121,8 +121,10 @@ static bool sweep_pays(const struct work *w)
 	uint64_t left = w->p.back ? at + UINT64_C(1) : w->tx_limit - at;
 	if (w->p.engine == TRACE_SPARSE || w->fee_waiting)
 		return false;
-	return w->p.engine == TRACE_DENSE || (w->t.tx_followed >= left / SWEPT_FOR_ONE &&
-					      w->s->output_n + w->s->foreign_n <= WAIT_MAX);
+	/* What waits will be followed as well. */
+	return w->p.engine == TRACE_DENSE ||
+	       ((uint64_t)w->t.tx_followed + w->heap_n >= left / SWEPT_FOR_ONE &&
+		w->s->output_n + w->s->foreign_n <= WAIT_MAX);
 }
 
 int sparse_run(struct work *w)

@@ -9,6 +9,7 @@
  *    stands behind all other transactions of its block, since it takes their fees.
  *  3 Whatever waits has the end TRACE_FLOWS until its transaction is followed; if that cannot be, it gets its real end
  *    then. The sums by end are therefore made at the close, from the list itself. */
+#include "ledger/pages.h"
 #include "ledger/trace-int.h"
 #include <string.h>
 
@@ -113,6 +114,24 @@ static int reached_decide(struct work *w, uint32_t i)
 	return 0;
 }
 
+void reached_reserve(struct work *w)
+{
+	/* every output once, every fee once if they are followed, and what one transaction may ask for and not use */
+	uint64_t most = w->s->output_n + w->s->foreign_n +
+			(w->p.fees == TRACE_FEES_FOLLOW ? w->s->tx_n : 0);
+	most = (most < w->p.reached_max ? most : w->p.reached_max) + TRACE_ROWS_MAX + 1;
+	if (policy_has_runs(w->p.policy) || most > UINT32_MAX)
+		return;
+	struct trace_reached *p = pages_new(most * sizeof(*p));
+	if (!p)
+		return;
+	memcpy(p, w->t.reached, (size_t)w->t.reached_n * sizeof(*p));
+	free(w->t.reached);
+	w->t.reached = p;
+	w->t.reached_map_len = most * sizeof(*p);
+	w->reached_cap = (uint32_t)most;
+}
+
 int reached_room(struct work *w, uint32_t n)
 {
 	uint32_t cap = w->reached_cap ? w->reached_cap : 256;
@@ -120,6 +139,8 @@ int reached_room(struct work *w, uint32_t n)
 		cap = cap < UINT32_MAX / 2 ? cap * 2 : UINT32_MAX;
 	if (cap == w->reached_cap)
 		return 0;
+	if (w->t.reached_map_len)
+		return -ERR_CORRUPT; /* an output was reached twice */
 	struct trace_reached *p = realloc(w->t.reached, (size_t)cap * sizeof(*p));
 	if (!p)
 		return -ERR_NOMEM;
@@ -150,13 +171,10 @@ int reached_add(struct work *w, struct trace_reached r, const struct trace_run *
 	return reached_decide(w, t->reached_n++);
 }
 
-static bool is_seed(const struct work *w, uint64_t output)
+bool seed_find(const struct work *w, uint64_t output)
 {
 	const struct trace *t = &w->t;
-	uint64_t bit = output & w->seed_mask;
 	uint32_t lo = 0, hi = t->seed_n;
-	if (!(w->seed_bits[bit / 8] >> bit % 8 & 1))
-		return false;
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
 		if (t->reached[mid].output < output)
@@ -223,7 +241,7 @@ static int part_give(struct work *w, const struct part *p)
 		w->t.fees += p->amount;
 		return 0;
 	}
-	if (is_seed(w, p->id)) {
+	if (seed_is(w, p->id)) {
 		w->t.overlap += p->amount;
 		return 0;
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The whole of a trace: its seeds, the run of an engine, and that nothing was made or lost. */
+#include "ledger/pages.h"
 #include "ledger/trace-int.h"
 #include <assert.h>
 #include <string.h>
@@ -9,12 +10,14 @@ static void work_done(struct work *w)
 	trace_done(&w->t);
 	free(w->seed_bits);
 	free(w->heap);
-	free(w->wait);
+	pages_free(w->wait, w->wait_len);
 	free(w->fee_wait);
 	free(w->group);
 	free(w->runs.p);
 	free(w->out_runs.p);
 	free(w->scratch.rest);
+	free(w->scratch.value);
+	free(w->scratch.amount);
 	flow_done(&w->flow);
 }
 
@@ -176,7 +179,10 @@ int trace_run(const struct trace_source *s, const struct trace_params *p, const 
 
 void trace_done(struct trace *t)
 {
-	free(t->reached);
+	if (t->reached_map_len)
+		pages_free(t->reached, t->reached_map_len);
+	else
+		free(t->reached);
 	free(t->runs);
 	free(t->run_first);
 	memset(t, 0, sizeof(*t));

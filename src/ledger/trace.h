@@ -27,7 +27,7 @@ enum trace_policy {
 	TRACE_TIHO,
 	TRACE_POLICY_N
 };
-/* AUTO begins sparse, and goes over to the sweep once so much was followed that the sweep would have cost no more. */
+/* AUTO begins sparse, and goes over to the sweep once so much was followed, or waits to be, that the sweep costs no more. */
 enum trace_engine { TRACE_AUTO, TRACE_SPARSE, TRACE_DENSE, TRACE_ENGINE_N };
 enum trace_fees { TRACE_FEES_SKIP, TRACE_FEES_FOLLOW };
 enum trace_end {
@@ -65,6 +65,7 @@ struct trace_batch {
 	uint32_t *in_end, *out_end;	/* [tx_n] */
 	uint64_t *in_output, *in_value; /* of each input; value TRACE_VALUE_UNKNOWN where it is */
 	uint64_t *out_value;
+	uint32_t *out_spender; /* as out_spender() of the source has it */
 	uint32_t tx_cap, in_cap, out_cap;
 };
 #define TRACE_VALUE_UNKNOWN UINT64_MAX
@@ -150,8 +151,9 @@ struct trace {
 	struct trace_reached
 		*reached; /* seeds first, by output; then in the order in which they were reached */
 	uint32_t reached_n, seed_n;
-	bool partial;	 /* the budget, or tick(), ended it */
-	uint32_t height; /* the ledger's height that the answer holds for */
+	size_t reached_map_len; /* 0: allocated; else bytes that pages_new() gave */
+	bool partial;		/* the budget, or tick(), ended it */
+	uint32_t height;	/* the ledger's height that the answer holds for */
 	uint32_t tx_followed;
 	enum trace_engine engine;		       /* that it ended with */
 	uint64_t seeds, overlap, spread, fees, minted; /* see taint.md 6 */

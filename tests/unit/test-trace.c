@@ -517,7 +517,80 @@ static void test_lost(void **state)
 	trace_done(&t);
 }
 
-static void foreign_by(enum trace_engine engine)
+/* ---- amounts of any size ---- */
+
+struct large {
+	struct memory m; /* first: the other questions see it alone */
+	uint64_t value[W_OUTS];
+};
+
+static uint64_t large_value(const void *ctx, uint64_t o)
+{
+	return ((const struct large *)ctx)->value[o];
+}
+
+/* Haircut by its definition: T parts of the line, rounded down, then one unit each to the largest remainders. */
+static void large_check(const struct large *x, const struct trace *t, uint64_t line)
+{
+	uint64_t sum = t->fees, got[4], rest[4];
+	for (int i = 0; i < 4; i++) {
+		uint64_t v =
+			i < 3 ? x->value[3 + i] : line - x->value[3] - x->value[4] - x->value[5];
+		unsigned __int128 exact = (unsigned __int128)x->value[1] * v;
+		got[i] = i < 3 ? amount_of(t, 3 + (uint64_t)i) : t->fees;
+		rest[i] = (uint64_t)(exact % line);
+		sum += i < 3 ? got[i] : 0;
+		assert_true(got[i] - (uint64_t)(exact / line) <= 1);
+		got[i] -= (uint64_t)(exact / line);
+	}
+	assert_true(sum == x->value[1]);
+	for (int i = 0; i < 4; i++)
+		for (int k = 0; k < 4; k++)
+			if (got[i] && !got[k])
+				assert_true(rest[i] > rest[k] || (rest[i] == rest[k] && i < k));
+}
+
+static void large_one(struct prng *r, enum trace_engine engine)
+{
+	struct world w = {0};
+	struct large x = {.m = {.w = &w, .unknown = -1}};
+	struct trace_params p;
+	struct trace t;
+	uint64_t seed = 1, line = 0;
+	unsigned bits = 2 + (unsigned)prng_below(r, 60);
+	w_tx(&w, 0, 0, NULL, INTS(1, 1, 1));
+	w_tx(&w, 1, INTS(0, 1, 2), INTS(1, 1, 1));
+	for (int i = 0; i < 3; i++)
+		line += x.value[i] = 1 + prng_below(r, UINT64_C(1) << bits);
+	for (uint64_t i = 3, left = line; i < 6; i++)
+		left -= x.value[i] = prng_below(r, left + 1);
+	struct trace_source s = source_of(&x.m, 0);
+	s.out_value = large_value;
+	trace_params_init(&p);
+	p.stop_at_joins = prng_chance(r, 1, 2); /* the long way too */
+	p.engine = engine;
+	assert_int_equal(trace_run(&s, &p, &seed, 1, &t, NULL), 0);
+	if (!t.ended[TRACE_COINJOIN])
+		large_check(&x, &t, line);
+	trace_done(&t);
+}
+
+static void test_large(void **state)
+{
+	(void)state;
+	struct prng r;
+	prng_init(&r, 51);
+	for (int i = 0; i < 30000; i++)
+		large_one(&r, i & 1 ? TRACE_DENSE : TRACE_SPARSE);
+}
+
+/* What a policy makes of a transaction with a foreign input of 10 and one of 5, outputs of 9 and 6. */
+struct foreign_case {
+	enum trace_policy policy;
+	uint64_t back, first, second;
+};
+
+static void foreign_by(enum trace_engine engine, const struct foreign_case *c)
 {
 	struct world w = {0};
 	struct memory m = {.w = &w, .unknown = -1};
@@ -530,15 +603,16 @@ static void foreign_by(enum trace_engine engine)
 	struct trace_source s = source_of(&m, 1);
 	trace_params_init(&p);
 	p.back = true;
-	p.policy = TRACE_FIFO;
+	p.policy = c->policy;
 	p.engine = engine;
 	assert_int_equal(trace_run(&s, &p, &seed, 1, &t, NULL), 0);
-	assert_int_equal(t.ended[TRACE_FOREIGN], 9);
+	assert_int_equal(t.ended[TRACE_FOREIGN] + t.ended[TRACE_MINTED], c->back);
+	assert_true(t.ended[TRACE_FOREIGN] > 0);
 	trace_done(&t);
 	p.back = false;
 	assert_int_equal(trace_run(&s, &p, &foreign, 1, &t, NULL), 0);
-	assert_int_equal(amount_of(&t, 1), 9);
-	assert_int_equal(amount_of(&t, 2), 1);
+	assert_int_equal(amount_of(&t, 1), c->first);
+	assert_int_equal(amount_of(&t, 2), c->second);
 	trace_done(&t);
 	assert_int_equal(trace_run(&s, &p, &beyond, 1, &t, &e), -ERR_RANGE);
 	m.unknown = FOREIGN_BASE;
@@ -552,8 +626,11 @@ static void foreign_by(enum trace_engine engine)
 static void test_foreign(void **state)
 {
 	(void)state;
+	static const struct foreign_case cases[] = {
+		{TRACE_FIFO, 9, 9, 1}, {TRACE_HAIRCUT, 9, 6, 4}, {TRACE_POISON, 15, 9, 6}};
 	for (int engine = 0; engine < TRACE_ENGINE_N; engine++)
-		foreign_by((enum trace_engine)engine);
+		for (int i = 0; i < 3; i++)
+			foreign_by((enum trace_engine)engine, &cases[i]);
 }
 
 static void faults_by(enum trace_engine engine)
@@ -675,7 +752,7 @@ int main(void)
 		cmocka_unit_test(test_join_stop), cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_foreign),	  cmocka_unit_test(test_faults),
 		cmocka_unit_test(test_circle),	  cmocka_unit_test(test_holders),
-		cmocka_unit_test(test_huge),
+		cmocka_unit_test(test_huge),	  cmocka_unit_test(test_large),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,13 +100,16 @@ static size_t world_params(const struct world *w, struct question *q, struct tra
 			   uint64_t seeds[W_OUTS])
 {
 	size_t n = 0;
+	bool stops = false;
+	for (size_t a = 0; a < sizeof(q->stop) / sizeof(q->stop[0]); a++)
+		stops |= q->stop[a];
 	trace_params_init(p);
 	p->policy = q->policy;
 	p->back = q->back;
 	p->fees = q->follow ? TRACE_FEES_FOLLOW : TRACE_FEES_SKIP;
 	p->hops_max = q->hops_max >= W_FAR ? TRACE_NONE : (uint32_t)q->hops_max;
 	p->amount_min = (uint64_t)q->amount_min;
-	p->stop = world_stop_at;
+	p->stop = stops ? world_stop_at : NULL; /* engines may go shorter ways without */
 	p->stop_ctx = q;
 	for (int o = w->out_n; o-- > 0;)
 		if (q->seed[o])
