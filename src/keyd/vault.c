@@ -2,21 +2,26 @@
  * The life of keys: which exist, which acts, when one is made and when it is wiped.
  *
  * A signing key gets its successor LEAD_S before its end, in force ANNOUNCE_S later, so that a node note can announce it in
- * between. Epoch n of the encryption keys runs from n to n + 1 times its life, in Unix time, on every node alike. */
+ * between. From then on the old key signs no more, but what it sealed may be sent until MESSAGE_S later and is checked by the time
+ * of sending: the key must not end before. Epoch n of the encryption keys runs from n to n + 1 times its life, in Unix time, on every node alike. */
 #include "base/file.h"
 #include "base/text.h"
 #include "keyd/vault-int.h"
+#include <assert.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 
 enum {
-	LEAD_S = 14 * DAY_S,
+	LEAD_S = 35 * DAY_S,
 	ANNOUNCE_S = 7 * DAY_S,
-	KEEP_S = 30 * DAY_S, /* a secret stays for so long after its key's end */
+	MESSAGE_S = 22 * DAY_S, /* longest life of a message (docs/protocol/streams.md 3) */
+	KEEP_S = 30 * DAY_S,	/* a secret stays for so long after its key's end */
 	EPOCHS_AHEAD = 2,
 	KEY_FILE_NAME_LEN = 16 + 4, /* hex and ".key" */
 };
+
+static_assert(LEAD_S - ANNOUNCE_S > MESSAGE_S, "a key outlives all that it has sealed");
 
 static bool node_name_valid(const char *node)
 {

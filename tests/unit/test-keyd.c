@@ -117,8 +117,8 @@ static void test_vault_life(void **state)
 	_cleanup_(vault_closep) struct vault *v = vault_ready();
 	struct keyd_key first = vault_current(v, KEYD_NODE, NOW)->pub;
 	unsigned made, wiped;
-	/* 13 days before the end a successor is announced; it signs 7 days later. */
-	int64_t later = first.not_after_s - 13 * DAY_S;
+	/* 34 days before the end a successor is announced; it signs 7 days later. */
+	int64_t later = first.not_after_s - 34 * DAY_S;
 	assert_int_equal(vault_maintain(v, later, &made, &wiped, &e), 0);
 	assert_int_equal(made, 3 + 3); /* node, evidence, log; three epochs */
 	assert_true(vault_current(v, KEYD_NODE, later)->pub.number == first.number);
@@ -138,6 +138,19 @@ static void test_vault_life(void **state)
 	snprintf(path, sizeof(path), "%s/%016llx.key", folder, (unsigned long long)first.number);
 	assert_int_equal(access(path, F_OK), -1);
 	assert_int_equal(vault_wipe(v, first.number, &e), -ERR_NOENT);
+}
+
+/* A message is sent for up to 21 days after it was sealed, and checked by the time of sending: whatever the day, the key that signs
+ * still has so long to go. */
+static void test_vault_outlives_messages(void **state)
+{
+	_cleanup_(vault_closep) struct vault *v = vault_ready();
+	for (int day = 0; day < 400; day++) {
+		int64_t now_s = NOW + day * DAY_S;
+		pass_days(v, now_s, 1);
+		assert_true(vault_current(v, KEYD_EVIDENCE, now_s)->pub.not_after_s - now_s >=
+			    22 * DAY_S);
+	}
 }
 
 /* The first epoch's secret and a clock that is 60 days ahead: for an hour, again and again, over restarts, and for good. */
@@ -661,23 +674,15 @@ static void test_sandbox_kills(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ON_FOLDER(test_vault_keys),
-		ON_FOLDER(test_vault_again),
-		ON_FOLDER(test_vault_life),
-		ON_FOLDER(test_vault_clock),
-		ON_FOLDER(test_vault_clock_file),
-		ON_FOLDER(test_vault_rotate),
-		ON_FOLDER(test_vault_tampered),
-		ON_FOLDER(test_vault_file_key),
-		ON_FOLDER(test_requests),
-		ON_FOLDER(test_request_shapes),
-		ON_FOLDER(test_process),
-		ON_FOLDER(test_process_unwrap),
-		ON_FOLDER(test_process_capabilities),
-		ON_FOLDER(test_process_killed),
-		ON_FOLDER(test_process_threads),
-		ON_FOLDER(test_process_start_fails),
-		ON_FOLDER(test_process_walls),
+		ON_FOLDER(test_vault_keys),	      ON_FOLDER(test_vault_again),
+		ON_FOLDER(test_vault_life),	      ON_FOLDER(test_vault_outlives_messages),
+		ON_FOLDER(test_vault_clock),	      ON_FOLDER(test_vault_clock_file),
+		ON_FOLDER(test_vault_rotate),	      ON_FOLDER(test_vault_tampered),
+		ON_FOLDER(test_vault_file_key),	      ON_FOLDER(test_requests),
+		ON_FOLDER(test_request_shapes),	      ON_FOLDER(test_process),
+		ON_FOLDER(test_process_unwrap),	      ON_FOLDER(test_process_capabilities),
+		ON_FOLDER(test_process_killed),	      ON_FOLDER(test_process_threads),
+		ON_FOLDER(test_process_start_fails),  ON_FOLDER(test_process_walls),
 		cmocka_unit_test(test_sandbox_kills),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
