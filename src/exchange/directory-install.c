@@ -234,6 +234,8 @@ static int verify_signatures(struct directory *d, const struct incoming *in, str
 static int put_note(struct directory *d, const struct incoming *in, bool accepted, int64_t now_s,
 		    struct err *e)
 {
+	if (in->from)
+		exchange_kept(d->x, in->from, in->note.len);
 	int64_t n = store_exec(
 		d->x->s,
 		"INSERT INTO exchange_note (type, name, version, hash, accepted, from_peer, time_s, note)"

@@ -131,7 +131,8 @@ int directory_lacks(struct directory *d, const void *p, size_t len, struct buf *
 	return r < 0 ? r : buf_err(out);
 }
 
-/* Does a later version of this note stand further on in the body? Then it may have expired. */
+/* Is the next note of the body the next version of this one? Then this one may have expired. Nothing further on is looked at: a body
+ * of nothing but expired notes must not cost the square of their number. */
 static bool is_link(struct cur rest, const void *p, size_t len)
 {
 	enum directory_type type, t;
@@ -141,11 +142,9 @@ static bool is_link(struct cur rest, const void *p, size_t len)
 	size_t next_len;
 	if (directory_note_peek(p, len, &type, name, &version) < 0)
 		return false;
-	while (frame_next(&rest, &next, &next_len) > 0)
-		if (directory_note_peek(next, next_len, &t, n, &v) == 0 && t == type &&
-		    v > version && strcmp(n, name) == 0)
-			return true;
-	return false;
+	return frame_next(&rest, &next, &next_len) > 0 &&
+	       directory_note_peek(next, next_len, &t, n, &v) == 0 && t == type &&
+	       v == version + 1 && strcmp(n, name) == 0;
 }
 
 /* What a peer offers may be known, old or refused: that is told, and the rest of the body is still read. */

@@ -16,9 +16,7 @@
 enum {
 	EXCHANGE_TOLERANCE_S = 300,    /* expiry may be missed by this much of clock difference */
 	EXCHANGE_LIFE_SLACK_S = 86400, /* beyond the longest life: a clock that was set back */
-	EXCHANGE_KEEP_S =
-		30 *
-		86400, /* files are kept this long after expiry: then no epoch key opens them */
+	EXCHANGE_KEEP_S = 30 * 86400,  /* files, after expiry: then no epoch key opens them */
 	EXCHANGE_HANDLERS_MAX = 16,
 	EXCHANGE_WATCHERS_MAX = 4,
 	EXCHANGE_HEADS_MS = 60000,  /* heads and notes are exchanged this often */
@@ -30,11 +28,10 @@ enum {
 	EXCHANGE_AHEAD_MAX = 1024,	/* parcels beyond the contiguous head */
 	EXCHANGE_BATCH_MAX = 256,	/* items in one POST */
 	EXCHANGE_BATCH_BYTES = 4 << 20, /* a POST takes no further parcel above this */
-	EXCHANGE_FRAME_MAX = 16384,
-	EXCHANGE_POSTS_MAX = 600, /* a minute and peer */
+	EXCHANGE_POSTS_MAX = 600,	/* a minute and peer */
 	EXCHANGE_UNOPENED_MAX = 4096,
 	EXCHANGE_UNOPENED_BYTES = 64 << 20,
-	EXCHANGE_STORED_HOUR = 1 << 30, /* bytes of new parcels an hour and peer */
+	EXCHANGE_STORED_HOUR = 1 << 30, /* bytes an hour that are kept because of one peer */
 	EXCHANGE_SKEW_WARN_MS = 30000,
 	EXCHANGE_SKEW_ALARM_MS = 120000,
 	EXCHANGE_CODES_MAX = 32,
@@ -74,6 +71,8 @@ struct peer {
 	unsigned posts;
 	int64_t hour_ms; /* mono, start of the hour that stored bytes are counted in */
 	uint64_t stored_bytes;
+	int64_t reset_ms; /* mono, of our last new epoch */
+	int64_t quiet_ms; /* mono, until when heads are not exchanged for it again */
 	struct buf have;  /* what the peer last said that it has of directory notes */
 	bool notes_ahead; /* it lacks some of ours */
 };
@@ -144,6 +143,8 @@ struct peer *exchange_peer(struct exchange *x, const char *name);
 /** exchange_proof - keep two texts that contradict each other, in the open transaction */
 int exchange_proof(struct exchange *x, const char *peer, const char *kind, const void *held,
 		   size_t held_len, const void *other, size_t other_len, struct err *e) WARN_UNUSED;
+/** exchange_kept - bytes that are in the store because of a peer, against EXCHANGE_STORED_HOUR */
+void exchange_kept(struct exchange *x, const char *peer, size_t bytes);
 /** exchange_tell - an event for people; text by printf */
 void exchange_tell(const struct exchange *x, enum exchange_event_kind kind, bool alarm,
 		   const char *peer, const uint8_t *id16, int code, const char *fmt, ...)
@@ -228,6 +229,8 @@ int heads_take(struct exchange *x, struct peer *p, const void *note, size_t len,
 	       struct err *e) WARN_UNUSED;
 /** heads_reset - begin a new epoch after the head that the peer showed last, in the open transaction */
 int heads_reset(struct exchange *x, struct peer *p, const char *reason, struct err *e) WARN_UNUSED;
+/** heads_soon - exchange heads as soon as may be: at once, but not while a peer makes us begin one epoch after the other */
+void heads_soon(struct peer *p);
 
 /* ---- slots (poll.c) ---- */
 /** slot_send - hand a body to env->send; on failure the slot backs off */
@@ -266,11 +269,7 @@ int stream_in_save(struct exchange *x, const char *peer, const struct stream *st
 int stream_place(struct exchange *x, const char *peer, uint64_t epoch, uint64_t seq,
 		 uint8_t ret_hash32[static 32], struct err *e) WARN_UNUSED;
 
-/* ---- frames ---- */
-void frame_put(struct buf *b, const void *p, size_t len);
 /** frame_put_own - a kept note of ours as a frame, renewed if need be */
 int frame_put_own(struct exchange *x, struct buf *b, const void *p, size_t len,
 		  struct err *e) WARN_UNUSED;
-/** frame_next - the next frame of a body; 1, 0 at its end, or -ERR_FORMAT, -ERR_OVERSIZE */
-int frame_next(struct cur *c, const void **ret_p, size_t *ret_len);
 #endif

@@ -111,9 +111,17 @@ int exchange_audit(struct exchange *x, enum audit_type type, const char *who, co
 	return audit_record(x->s, &ev, exchange_now_s(x), salt32, NULL, e);
 }
 
+void exchange_kept(struct exchange *x, const char *peer, size_t bytes)
+{
+	struct peer *p = exchange_peer(x, peer);
+	if (p)
+		p->stored_bytes += bytes;
+}
+
 int exchange_proof(struct exchange *x, const char *peer, const char *kind, const void *held,
 		   size_t held_len, const void *other, size_t other_len, struct err *e)
 {
+	exchange_kept(x, peer, held_len + other_len);
 	int64_t n = store_exec(x->s,
 			       "INSERT INTO exchange_proof (n, peer, time_s, kind, held, other)"
 			       " SELECT COALESCE(MAX(n), 0) + 1, ?, ?, ?, ?, ? FROM exchange_proof",
@@ -395,13 +403,15 @@ int exchange_admit(struct exchange *x, const char *peer, enum exchange_kind k, s
 		return err_set(e, ERR_QUOTA, "posts", "More than %d requests a minute.",
 			       EXCHANGE_POSTS_MAX);
 	}
-	if (k != EXCHANGE_PARCELS)
+	if (k == EXCHANGE_HEADS) /* of which nothing is kept but the last */
 		return 0;
 	if (p->stored_bytes >= EXCHANGE_STORED_HOUR) {
 		*ret_retry_s = (p->hour_ms + 3600999 - now_ms) / 1000;
 		return err_set(e, ERR_QUOTA, "stored", "%s has sent more than %d MiB in an hour.",
 			       peer, EXCHANGE_STORED_HOUR >> 20);
 	}
+	if (k != EXCHANGE_PARCELS)
+		return 0;
 	int r = unopened(x, peer, &n, &bytes, e);
 	if (r < 0)
 		return r;

@@ -94,6 +94,28 @@ static int reset_sign(struct exchange *x, const char *peer, struct stream *out, 
 		     : x->env->sign(x->env->ctx, EXCHANGE_KEY_NODE, &out->reset, e);
 }
 
+void heads_soon(struct peer *p)
+{
+	p->slot[SLOT_HEADS].due_ms = p->quiet_ms;
+}
+
+/* The first new epoch is told at once; one that follows within a minute of the last waits twice as long each time: else a peer that
+ * always shows something else would have us write and sign epochs without end. */
+static void quieten(struct exchange *x, struct peer *p)
+{
+	int64_t now_ms = exchange_mono(x), waited_ms = p->quiet_ms - p->reset_ms;
+	if (!p->reset_ms || now_ms - p->reset_ms > EXCHANGE_HEADS_MS)
+		p->quiet_ms = 0;
+	else if (waited_ms <= 0)
+		p->quiet_ms = now_ms + EXCHANGE_BACKOFF_MS;
+	else
+		p->quiet_ms = now_ms + (2 * waited_ms < EXCHANGE_BACKOFF_FAST_MS
+						? 2 * waited_ms
+						: EXCHANGE_BACKOFF_FAST_MS);
+	p->reset_ms = now_ms;
+	heads_soon(p);
+}
+
 int heads_reset(struct exchange *x, struct peer *p, const char *reason, struct err *e)
 {
 	_cleanup_(stream_done) struct stream out;
@@ -115,7 +137,7 @@ int heads_reset(struct exchange *x, struct peer *p, const char *reason, struct e
 		return r;
 	snprintf(target, sizeof(target), "stream to %s epoch %llu", p->name,
 		 (unsigned long long)out.epoch);
-	p->slot[SLOT_HEADS].due_ms = 0;
+	quieten(x, p);
 	return exchange_audit(x, AUDIT_ALARM, x->node, "stream.reset", target,
 			      json_pack("{s:s}", "reason", reason), e);
 }
@@ -192,7 +214,7 @@ static int send_missing(struct exchange *x, struct peer *p, const struct stream_
 	if (r > 0 && answer)
 		return reset_now(x, p, "the peer lacks what expired long ago", false, e);
 	if (r > 0) { /* an answer decides, since it is surely of now */
-		p->slot[SLOT_HEADS].due_ms = 0;
+		heads_soon(p);
 		return 0;
 	}
 	for (size_t i = 0; r >= 0 && i < h->missing_n; i++)
@@ -224,7 +246,7 @@ static int compare_sent(struct exchange *x, struct peer *p, const struct stream_
 		if (answer)
 			return reset_now(x, p, why, true, e);
 		p->heard = false; /* an answer decides, since it is surely of now */
-		p->slot[SLOT_HEADS].due_ms = 0;
+		heads_soon(p);
 		return 0;
 	}
 	int r = at->seq ? sent_place(x, p->name, at, hash32, e) : 0;

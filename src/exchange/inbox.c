@@ -218,6 +218,7 @@ static int put_place(struct exchange *x, const struct peer *p, const struct parc
 		     const uint8_t text32[static 32], struct err *e)
 {
 	const struct parcel_outer *o = &c->outer;
+	exchange_kept(x, p->name, c->note.len);
 	int64_t n = store_exec(
 		x->s,
 		"INSERT INTO exchange_place (peer, epoch, seq, id, text_hash, prev, note)"
@@ -290,7 +291,7 @@ static int store_parcel(struct exchange *x, struct peer *p, const struct parcel 
 		r = advance(x, p, in, e);
 	if (r < 0 || known != KNOWN_NOT)
 		return r;
-	p->stored_bytes += c->outer.size;
+	exchange_kept(x, p->name, c->outer.size);
 	hex_encode(c->outer.id16, 16, target + 7);
 	r = exchange_audit(x, AUDIT_RECEIVE, p->name, "parcel.store", target,
 			   json_pack("{s:s, s:I}", "class", parcel_class_name(c->outer.class),

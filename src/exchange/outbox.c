@@ -8,6 +8,10 @@
 #include "exchange/receipt.h"
 #include <string.h>
 
+enum {
+	REPLY_FRAMES_MAX = 8 * EXCHANGE_BATCH_MAX /* receipts of a full batch, a refusal, a head */
+};
+
 /* ---- numbering ---- */
 
 struct queued {
@@ -272,7 +276,7 @@ static int take_refusal(struct exchange *x, struct peer *p, enum lane lane, cons
 		p->slot[SLOT_NOTES].due_ms = 0; /* the peer lacks a note of ours */
 	if (code == -ERR_GAP || code == -ERR_STALE || code == -ERR_STREAM_STOPPED ||
 	    code == -ERR_AGAIN)
-		p->slot[SLOT_HEADS].due_ms = 0;
+		heads_soon(p);
 	if (exchange_temporary(code))
 		return 0;
 	int r = refused_id(x, p, lane, &f, id16, e);
@@ -294,7 +298,8 @@ static int take_frame(struct exchange *x, struct peer *p, enum lane lane, const 
 	}
 	if (note_is(&n, STREAM_TYPE_HEAD))
 		return heads_take(x, p, frame, len, false, e) == -ERR_IO ? -ERR_IO : 0;
-	if (note_is(&n, STREAM_TYPE_REFUSAL))
+	/* The first refusal ended the work on the body: there is no second one. */
+	if (note_is(&n, STREAM_TYPE_REFUSAL) && *code == 0)
 		return take_refusal(x, p, lane, frame, len, code, e);
 	return 0;
 }
@@ -315,10 +320,10 @@ static int take_reply(struct exchange *x, struct peer *p, enum lane lane, const 
 {
 	struct cur c = cur_init(reply, len);
 	const void *frame;
-	size_t frame_len;
+	size_t frame_len, n = 0;
 	STORE_TXN(txn);
 	int r = store_begin(x->s, STORE_WRITE, &txn, e);
-	while (r >= 0 && (r = frame_next(&c, &frame, &frame_len)) > 0)
+	while (r >= 0 && n++ < REPLY_FRAMES_MAX && (r = frame_next(&c, &frame, &frame_len)) > 0)
 		r = take_frame(x, p, lane, frame, frame_len, code, progress, e);
 	if (r >= 0 && *progress) {
 		r = first_waits(x, p, lane, e);

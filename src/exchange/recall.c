@@ -548,7 +548,7 @@ static int finish(struct exchange *x, struct peer *p, struct stream *out, struct
 		return r;
 	exchange_tell(x, EXCHANGE_EV_RECALL, false, p->name, NULL, 0,
 		      "%s has given back what it held of this node's newer messages.", p->name);
-	p->slot[SLOT_HEADS].due_ms = 0;
+	heads_soon(p);
 	lanes_wake(p);
 	return 0;
 }

@@ -288,6 +288,7 @@ static int contradicts(struct exchange *x, const char *peer, const struct receip
 static int keep(struct exchange *x, const char *peer, const uint8_t *id16, int64_t kind,
 		int64_t time_s, const struct note *n, struct err *e)
 {
+	exchange_kept(x, peer, n->len);
 	return (int)store_exec(
 		x->s,
 		"INSERT INTO exchange_receipt (ours, peer, id, kind, time_s, pending, note)"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Head, reset, refusal and non-delivery notes as text (docs/protocol/streams.md 3.1, 4.1, 5, 6). */
+ * Head, reset, refusal and non-delivery notes as text (docs/protocol/streams.md 3.1, 4.1, 5, 6), and frames (1). */
 #include "exchange/stream-note.h"
 #include "base/cleanup.h"
 #include "base/text.h"
@@ -219,4 +219,26 @@ int stream_non_delivery_decode(const char *text, size_t len, struct stream_non_d
 	if (k >= 0)
 		*ret = s;
 	return k;
+}
+
+/* ---- frames ---- */
+
+void frame_put(struct buf *b, const void *p, size_t len)
+{
+	buf_u32be(b, (uint32_t)len);
+	buf_put(b, p, len);
+}
+
+int frame_next(struct cur *c, const void **ret_p, size_t *ret_len)
+{
+	if (cur_left(c) == 0)
+		return c->error;
+	uint32_t len = cur_u32be(c);
+	if (c->error || len == 0)
+		return -ERR_FORMAT;
+	if (len > EXCHANGE_FRAME_MAX)
+		return -ERR_OVERSIZE;
+	*ret_p = cur_bytes(c, len);
+	*ret_len = len;
+	return c->error ? -ERR_FORMAT : 1;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Notes between two nodes about their streams: head, reset, refusal, non-delivery (docs/protocol/streams.md). Texts only. */
+ * Notes between two nodes about their streams: head, reset, refusal, non-delivery (docs/protocol/streams.md). Texts, and the frames they travel in. */
 #ifndef EXCHANGE_STREAM_NOTE_H
 #define EXCHANGE_STREAM_NOTE_H
 #include "base/buf.h"
+#include "base/cursor.h"
 #include "base/err.h"
 #include "wire/note.h"
 #include <stdbool.h>
@@ -15,6 +16,13 @@
 #define STREAM_TYPE_NON_DELIVERY NOTE_TYPE_PREFIX "non-delivery/v1"
 
 enum { STREAM_NAME_MAX = 64, STREAM_MISSING_MAX = 16, STREAM_CODE_MAX = 32 };
+enum { EXCHANGE_FRAME_MAX = 16384 };
+
+/** frame_put - append a frame to a body
+ * frame_next - the next frame of a body, in place
+ * Returns: frame_next: 1; 0 at its end; -ERR_FORMAT; -ERR_OVERSIZE above EXCHANGE_FRAME_MAX */
+void frame_put(struct buf *b, const void *p, size_t len);
+int frame_next(struct cur *c, const void **ret_p, size_t *ret_len) WARN_UNUSED;
 
 struct stream_at {
 	uint64_t epoch, seq;

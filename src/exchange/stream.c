@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Rows of the two streams with a peer, and frames. A stream that has no row yet is epoch 1, sequence 0, a chain of zeros. */
+ * Rows of the two streams with a peer. A stream that has no row yet is epoch 1, sequence 0, a chain of zeros. */
 #include "exchange/exchange-int.h"
 #include <string.h>
 
@@ -124,12 +124,6 @@ int stream_place(struct exchange *x, const char *peer, uint64_t epoch, uint64_t 
 	return r < 0 ? r : 1;
 }
 
-void frame_put(struct buf *b, const void *p, size_t len)
-{
-	buf_u32be(b, (uint32_t)len);
-	buf_put(b, p, len);
-}
-
 int frame_put_own(struct exchange *x, struct buf *b, const void *p, size_t len, struct err *e)
 {
 	_cleanup_(buf_done) struct buf note;
@@ -139,18 +133,4 @@ int frame_put_own(struct exchange *x, struct buf *b, const void *p, size_t len, 
 		return r;
 	frame_put(b, note.p, note.len);
 	return buf_err(b);
-}
-
-int frame_next(struct cur *c, const void **ret_p, size_t *ret_len)
-{
-	if (cur_left(c) == 0)
-		return c->error;
-	uint32_t len = cur_u32be(c);
-	if (c->error || len == 0)
-		return -ERR_FORMAT;
-	if (len > EXCHANGE_FRAME_MAX)
-		return -ERR_OVERSIZE;
-	*ret_p = cur_bytes(c, len);
-	*ret_len = len;
-	return c->error ? -ERR_FORMAT : 1;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A peer with good keys and bad intentions: replies and bodies that no honest node would make. */
+#include "crypto/crypto.h"
 #include "exchange/exchange-int.h"
 #include "exchange/query.h"
 #include "exchange/receipt.h"
@@ -300,6 +301,129 @@ static void test_bytes_an_hour(void **state)
 	assert_int_equal(exchange_admit(x, "it", EXCHANGE_PARCELS, 100, &retry_s, NULL), 0);
 }
 
+/* One parcel after the other with the id and file of the first: each place is kept with its note, and counted. */
+static void test_bytes_of_notes(void **state)
+{
+	struct nodes *w = *state;
+	struct exchange *x = w->node[FR].x;
+	uint8_t id16[16];
+	struct buf reply, note, body;
+	struct nodes_mail *m = parcels_of(w, id16);
+	_cleanup_(freep) struct parcel *p = malloc(sizeof(*p));
+	struct cur c = cur_init(m->body.p, m->body.len);
+	int64_t retry_s;
+	buf_init(&reply, EXCHANGE_BODY_MAX);
+	buf_init(&note, PARCEL_NOTE_MAX);
+	buf_init(&body, EXCHANGE_BODY_MAX);
+	assert_int_equal(parcel_next(&c, p, NULL), 1);
+	uint64_t before = 0;
+	for (int i = 0; i < 3; i++) {
+		uint8_t text32[32];
+		buf_clear(&note);
+		buf_clear(&body);
+		buf_clear(&reply);
+		assert_int_equal(parcel_outer_encode(&p->outer, &note), 0);
+		sha256(note.p, note.len, text32);
+		assert_int_equal(note_sign_seed(&note, "it", w->node[IT].node32, NULL), 0);
+		assert_int_equal(
+			parcel_put(&body, note.p, note.len, p->file, (size_t)p->outer.size), 0);
+		assert_int_equal(
+			exchange_receive(x, "it", EXCHANGE_PARCELS, body.p, body.len, &reply, NULL),
+			0);
+		uint64_t now = exchange_peer(x, "it")->stored_bytes;
+		assert_int_equal(now - before, note.len + (i ? 0 : p->outer.size));
+		before = now;
+		p->outer.seq++;
+		memcpy(p->outer.prev32, text32, 32);
+	}
+	/* So are notes of non-delivery, which may speak of anything. */
+	struct stream_non_delivery d = {.time_s = w->now_ms / 1000, .expires_s = 1, .tries = 1};
+	buf_clear(&note);
+	buf_clear(&body);
+	snprintf(d.from, sizeof(d.from), "it");
+	snprintf(d.to, sizeof(d.to), "fr");
+	snprintf(d.code, sizeof(d.code), "expired");
+	assert_int_equal(stream_non_delivery_encode(&d, &note), 0);
+	assert_int_equal(note_sign_seed(&note, "it", w->node[IT].node32, NULL), 0);
+	frame_put(&body, note.p, note.len);
+	buf_clear(&reply);
+	assert_int_equal(
+		exchange_receive(x, "it", EXCHANGE_RECEIPTS, body.p, body.len, &reply, NULL), 0);
+	assert_int_equal(exchange_peer(x, "it")->stored_bytes - before, note.len);
+	assert_int_equal(exchange_admit(x, "it", EXCHANGE_RECEIPTS, 100, &retry_s, NULL), 0);
+	exchange_peer(x, "it")->stored_bytes = EXCHANGE_STORED_HOUR;
+	assert_int_equal(exchange_admit(x, "it", EXCHANGE_RECEIPTS, 100, &retry_s, NULL),
+			 -ERR_QUOTA);
+	assert_int_equal(exchange_admit(x, "it", EXCHANGE_HEADS, 100, &retry_s, NULL), 0);
+	buf_done(&reply);
+	buf_done(&note);
+	buf_done(&body);
+	mail_drop(w);
+}
+
+static uint64_t epoch_to(struct nodes *w, const char *peer)
+{
+	struct exchange_peer_status p[NODES_MAX];
+	int n = exchange_peers(w->node[IT].x, p, NODES_MAX, NULL);
+	for (int i = 0; i < n; i++)
+		if (strcmp(p[i].name, peer) == 0)
+			return p[i].out.epoch;
+	fail();
+	return 0;
+}
+
+/* A reply of refusals alone: the first one ended the work on the body, the others are nothing. */
+static void test_many_refusals(void **state)
+{
+	struct nodes *w = *state;
+	uint8_t id16[16];
+	struct buf reply;
+	const struct nodes_mail *m = parcels_of(w, id16);
+	buf_init(&reply, EXCHANGE_BODY_MAX);
+	for (int i = 0; i < 20; i++)
+		put_refusal(&w->node[FR], "it", w->now_ms / 1000, id16, "denied", &reply);
+	assert_int_equal(exchange_sent(w->node[IT].x, m->send_id, 200, reply.p, reply.len, NULL),
+			 0);
+	assert_int_equal(epoch_to(w, "fr"), 2);
+	buf_done(&reply);
+	mail_drop(w);
+}
+
+/* Always an epoch more than there is: each one makes the sender begin a new one, but ever more slowly. */
+static void test_epochs_without_end(void **state)
+{
+	struct nodes *w = *state;
+	struct exchange *x = w->node[IT].x;
+	nodes_run(w);
+	w->cut[IT][JP] = w->cut[JP][IT] = true;
+	uint64_t first = epoch_to(w, "fr");
+	for (int64_t end_ms = w->now_ms + 120000; w->now_ms < end_ms; w->now_ms += 50) {
+		assert_int_equal(exchange_poll(x, NULL), 0);
+		const struct nodes_mail *m = mail_of(w, IT, FR, EXCHANGE_HEADS);
+		if (m) {
+			struct buf note, reply;
+			struct stream_head h = {.time_ms = w->now_ms,
+						.received = {.epoch = epoch_to(w, "fr") + 1},
+						.sent = {.epoch = 1},
+						.shown_epoch = 1};
+			buf_init(&note, NOTE_MAX);
+			buf_init(&reply, EXCHANGE_BODY_MAX);
+			snprintf(h.from, sizeof(h.from), "fr");
+			snprintf(h.to, sizeof(h.to), "it");
+			assert_int_equal(stream_head_encode(&h, &note), 0);
+			assert_int_equal(note_sign_seed(&note, "fr", w->node[FR].node32, NULL), 0);
+			frame_put(&reply, note.p, note.len);
+			assert_int_equal(
+				exchange_sent(x, m->send_id, 200, reply.p, reply.len, NULL), 0);
+			buf_done(&note);
+			buf_done(&reply);
+		}
+		mail_drop(w);
+	}
+	/* Two numbers each time: past what was shown. */
+	assert_in_range((epoch_to(w, "fr") - first) / 2, 4, 12);
+}
+
 /* France claims Italy's TLS key. Its name comes first, so that Italy's calls would be taken for France's. */
 static void test_pin_of_another(void **state)
 {
@@ -325,6 +449,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_long_life, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_small_disk, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bytes_an_hour, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bytes_of_notes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_many_refusals, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_epochs_without_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pin_of_another, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unreadable_second, setup, teardown),
 	};
