@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "crypto/crypto.h"
+#include "lug/case-report.h"
 #include "lug/lug.h"
 #include "store/store.h"
 #include <limits.h>
@@ -146,6 +147,9 @@ static int run_verify(struct lug *l, const struct args *a, struct err *e)
 	const struct note_verifier *with = NULL;
 	struct audit_report report;
 	struct progress bar;
+	struct stat st;
+	if (args_pos(a, 0) && stat(args_pos(a, 0), &st) == 0 && S_ISREG(st.st_mode))
+		return case_report_run(l, a, args_pos(a, 0), e);
 	int r = log_dir(args_pos(a, 0), dir, e);
 	if (r == 0)
 		r = opt_key(a, &key, &with, e);
@@ -159,18 +163,31 @@ static int run_verify(struct lug *l, const struct args *a, struct err *e)
 
 const struct verb verb_audit_verify = {
 	.name = "audit verify",
-	.args = "[DIR]",
+	.args = "[DIR|FILE]",
 	.args_max = 1,
-	.summary = "re-hash an audit log and check its signed checkpoint",
+	.summary = "re-hash an audit log, or check a case file, offline",
 	.doc = "Reads every entry and every tile in the folder and compares them with the checkpoint. Works offline, without a store "
 	       "and without keys; nothing is written. With --key the checkpoint's signature is checked too: take the key from the "
-	       "member's node note, not from the folder. The first byte that does not fit is reported with its file or entry.",
+	       "member's node note, not from the folder. The first byte that does not fit is reported with its file or entry. A FILE that lug "
+	       "request export wrote is checked against the governance keys of the network: every message with both signatures, every "
+	       "receipt, the keys behind them, and each entry's way to a checkpoint with its countersignatures.",
 	.examples =
 		"lug audit verify /var/lib/lugdunum/audit --key it.example/audit+9d8a1f0c+AQ...\n"
 		"# everything, with the signature\n"
 		"lug audit verify --json\n"
-		"# of the node in LUG_NODE, for programs",
-	.opts = (const struct opt[]){{"key", "KEY", KEY_HELP, false, false}, {0}},
+		"# of the node in LUG_NODE, for programs\n"
+		"lug audit verify 2026-118.case --governor chair.vkey --governor deputy.vkey --witnesses 2\n"
+		"# a case file, with nothing else at hand",
+	.opts =
+		(const struct opt[]){
+			{"key", "KEY", KEY_HELP, false, false},
+			{"governor", "KEY",
+			 "case file: a governance key, or a file that holds it; repeated", false,
+			 true},
+			{"witnesses", "N",
+			 "case file: members that must have countersigned each entry", false,
+			 false},
+			{0}},
 	.run = run_verify,
 };
 
