@@ -3,11 +3,13 @@
 #include "keyd/server.h"
 #include <fcntl.h>
 #include <seccomp.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-/* Files of the key folder, memory, its connections, clock and randomness. No socket(2), execve(2), clone(2), ptrace(2). */
+/* Files of the key folder, memory, its connections, clock and randomness. No socket(2), execve(2), clone(2), ptrace(2). Memory is
+ * never made executable: what was linked at the start is all that runs. */
 static const int allowed[] = {
 	SCMP_SYS(read),
 	SCMP_SYS(write),
@@ -33,9 +35,7 @@ static const int allowed[] = {
 	SCMP_SYS(access),
 	SCMP_SYS(faccessat),
 	SCMP_SYS(faccessat2),
-	SCMP_SYS(mmap),
 	SCMP_SYS(munmap),
-	SCMP_SYS(mprotect),
 	SCMP_SYS(mremap),
 	SCMP_SYS(madvise),
 	SCMP_SYS(mlock),
@@ -58,6 +58,11 @@ static int add_rules(scmp_filter_ctx filter)
 {
 	for (size_t i = 0; i < ARRAY_LEN(allowed); i++)
 		if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0) < 0)
+			return -1;
+	static const int mapping[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect)};
+	for (size_t i = 0; i < ARRAY_LEN(mapping); i++)
+		if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, mapping[i], 1,
+				     SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) < 0)
 			return -1;
 	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 1,
 				SCMP_A0(SCMP_CMP_EQ, AF_UNIX));

@@ -27,17 +27,6 @@ static int look(const struct api_call *c, const struct snapshot **ret, struct er
 	return questions_look(lugd_of(c)->questions, time_mono_ms(), ret, e);
 }
 
-/* What a search or a trace was about belongs into the audit log before its answer is given. */
-static int record_search(const struct api_call *c, const char *what, const json_t *detail,
-			 struct err *e)
-{
-	STORE_TXN(txn);
-	int r = store_begin(lugd_store(lugd_of(c)), STORE_WRITE, &txn, e);
-	if (r >= 0)
-		r = lugd_audit(c, AUDIT_SEARCH, what, c->route->path, detail, e);
-	return r < 0 ? r : store_commit(&txn, e);
-}
-
 /* What the follower says of itself, with how long ago; null when there is none, or it cannot be read. */
 static json_t *follow_json(struct questions *q)
 {
@@ -266,7 +255,8 @@ static int search(struct api_call *c, const struct snapshot *s, const char *text
 	if (r < 0)
 		return r;
 	_cleanup_(json_decrefp) json_t *detail = json_pack("{s:O}", "found", found);
-	return record_search(c, "ledger.search", detail, e);
+	/* What it was about is in the log before the answer is given. */
+	return lugd_audit_alone(c, AUDIT_SEARCH, "ledger.search", c->route->path, detail, e);
 }
 
 int api_ledger_search(struct api_call *c, struct err *e)
@@ -291,7 +281,7 @@ int api_ledger_search(struct api_call *c, struct err *e)
 int api_ledger_traces_new(struct api_call *c, struct err *e)
 {
 	char id[ASKED_ID_LEN + 1];
-	int r = record_search(c, "ledger.trace", c->in, e);
+	int r = lugd_audit_alone(c, AUDIT_SEARCH, "ledger.trace", c->route->path, c->in, e);
 	if (r >= 0)
 		r = asked_new(lugd_of(c)->questions, c->who.officer, c->in, id, e);
 	return r < 0 ? r : api_reply(c, json_pack("{s:s}", "id", id), e);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Routes of the network: directory notes, members, peers, messages with their proofs. */
+#include "audit/audit.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "exchange/directory.h"
@@ -77,6 +78,16 @@ int api_network_show(struct api_call *c, struct err *e)
 			 e);
 }
 
+static int audit_install(const struct api_call *c, const struct note *n,
+			 const uint8_t hash32[static 32], struct err *e)
+{
+	char target[NOTE_TYPE_MAX + 1], hash[65];
+	snprintf(target, sizeof(target), "%.*s", (int)n->type_len, n->p);
+	hex_encode(hash32, 32, hash);
+	_cleanup_(json_decrefp) json_t *detail = json_pack("{s:s}", "sha256", hash);
+	return lugd_audit_alone(c, AUDIT_DIRECTORY, "directory.give", target, detail, e);
+}
+
 int api_network_install(struct api_call *c, struct err *e)
 {
 	static const char *const keys[] = {"note", NULL};
@@ -89,11 +100,15 @@ int api_network_install(struct api_call *c, struct err *e)
 		r = json_need_str(c->in, "note", 1, NOTE_MAX, &text, e);
 	if (r >= 0)
 		r = note_parse(text, strlen(text), &n, e);
+	if (r < 0)
+		return r;
+	/* Which officer it was, before it is done: the directory's own event says what came of it. */
+	note_text_hash(&n, hash32);
+	r = audit_install(c, &n, hash32, e);
 	if (r >= 0)
 		r = directory_install(dir_of(c), NULL, text, strlen(text), &result, e);
 	if (r < 0)
 		return r;
-	note_text_hash(&n, hash32);
 	return api_reply(c,
 			 json_pack("{s:s#, s:s, s:o}", "type", n.p, (int)n.type_len, "result",
 				   result == DIRECTORY_INSTALLED ? "installed" : "known", "hash",

@@ -87,21 +87,10 @@ int api_officers_set(struct api_call *c, struct err *e)
 
 /* ---- care ---- */
 
-/* An event alone in its transaction, for acts whose effect is not a row. */
-static int record_act(const struct api_call *c, int type, const char *what, const char *target,
-		      struct err *e)
-{
-	STORE_TXN(txn);
-	int r = store_begin(lugd_store(lugd_of(c)), STORE_WRITE, &txn, e);
-	if (r >= 0)
-		r = lugd_audit(c, type, what, target, NULL, e);
-	return r < 0 ? r : store_commit(&txn, e);
-}
-
 int api_reload(struct api_call *c, struct err *e)
 {
 	const char *kept;
-	int r = record_act(c, AUDIT_CONFIGURATION, "node.reload", "", e);
+	int r = lugd_audit_alone(c, AUDIT_CONFIGURATION, "node.reload", "", NULL, e);
 	if (r >= 0)
 		r = lugd_reread(lugd_of(c), &kept, e);
 	if (r < 0)
@@ -127,7 +116,7 @@ int api_backup(struct api_call *c, struct err *e)
 	snprintf(path, sizeof(path), "%s/%s.db", folder, name);
 	r = file_mkdirs(folder, 0700, e);
 	if (r >= 0)
-		r = record_act(c, AUDIT_EXPORT, "node.backup", name, e);
+		r = lugd_audit_alone(c, AUDIT_EXPORT, "node.backup", name, NULL, e);
 	if (r >= 0)
 		r = store_backup(lugd_store(lugd_of(c)), path, e);
 	return r < 0 ? r : api_reply(c, json_pack("{s:s}", "path", path), e);
@@ -158,7 +147,7 @@ int api_keys_rotate(struct api_call *c, struct err *e)
 	enum keyd_kind kind = KEYD_NODE;
 	int r = read_kind(c->in, &kind, e);
 	if (r >= 0)
-		r = record_act(c, AUDIT_KEY, "key.rotate", keyd_kind_name(kind), e);
+		r = lugd_audit_alone(c, AUDIT_KEY, "key.rotate", keyd_kind_name(kind), NULL, e);
 	if (r >= 0)
 		r = keyd_rotate(d->keyd, kind, &key, e);
 	if (r < 0)

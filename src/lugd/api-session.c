@@ -18,17 +18,6 @@ enum {
 
 /* ---- signing in ---- */
 
-/* An act of the console's listener as an audit event of its own. */
-static int record(const struct api_call *c, int type, const char *what, const char *target,
-		  const json_t *detail, struct err *e)
-{
-	STORE_TXN(txn);
-	int r = store_begin(lugd_store(lugd_of(c)), STORE_WRITE, &txn, e);
-	if (r >= 0)
-		r = lugd_audit(c, type, what, target, detail, e);
-	return r < 0 ? r : store_commit(&txn, e);
-}
-
 /* Where to go on: a path of this console, or the desk. */
 static const char *next_of(const struct api_call *c)
 {
@@ -59,7 +48,7 @@ static int begin(struct api_call *c, const char *officer, enum access_how how, s
 	hex_encode(token, sizeof(token), text);
 	r = access_session_open(lugd_store(lugd_of(c)), token, &s, time_now_ms() / 1000, e);
 	if (r >= 0)
-		r = record(c, AUDIT_LOGIN, "session.open", access_how_name(how), NULL, e);
+		r = lugd_audit_alone(c, AUDIT_LOGIN, "session.open", access_how_name(how), NULL, e);
 	if (r < 0)
 		return r;
 	c->web->set_cookie = visit_cookie(c->a, text);
@@ -89,8 +78,8 @@ static int record_failure(const struct api_call *c, const struct access_try *t, 
 	_cleanup_(json_decrefp) json_t *detail =
 		json_pack("{s:s, s:s}", "error", err_name(ERR_DENIED), "address", t->address);
 	snprintf(by.who.officer, sizeof(by.who.officer), "browser");
-	return record(&by, AUDIT_LOGIN, "session.refuse", known ? t->officer : "unknown", detail,
-		      e);
+	return lugd_audit_alone(&by, AUDIT_LOGIN, "session.refuse", known ? t->officer : "unknown",
+				detail, e);
 }
 
 int api_sign_in(struct api_call *c, struct err *e)
@@ -130,7 +119,7 @@ int api_sign_out(struct api_call *c, struct err *e)
 {
 	int r = access_session_close(lugd_store(lugd_of(c)), visit_token(c), e);
 	if (r >= 0)
-		r = record(c, AUDIT_LOGIN, "session.close", "", NULL, e);
+		r = lugd_audit_alone(c, AUDIT_LOGIN, "session.close", "", NULL, e);
 	c->web->set_cookie = visit_cookie(c->a, NULL);
 	return r;
 }
@@ -183,7 +172,7 @@ int api_session_prove(struct api_call *c, struct err *e)
 {
 	if (strstr(c->web->accept, "text/html"))
 		c->web->location = next_of(c);
-	return record(c, AUDIT_LOGIN, "session.prove", "", NULL, e);
+	return lugd_audit_alone(c, AUDIT_LOGIN, "session.prove", "", NULL, e);
 }
 
 /* ---- assets, stream, reports ---- */
@@ -238,7 +227,7 @@ int api_csp_report(struct api_call *c, struct err *e)
 		report_text(o, "violated-directive"), "blocked", report_text(o, "blocked-uri"));
 	snprintf(c->who.officer, sizeof(c->who.officer), "browser");
 	log_unusual("console", "a page broke its content security policy");
-	return record(c, AUDIT_ALARM, "csp.violation", "", detail, e);
+	return lugd_audit_alone(c, AUDIT_ALARM, "csp.violation", "", detail, e);
 }
 
 /* ---- credentials ---- */
@@ -317,14 +306,16 @@ int api_credentials_add(struct api_call *c, struct err *e)
 		r = err_set(e, ERR_INVAL, "kind",
 			    "A kind is recovery, or certificate with a PEM certificate.");
 	return r < 0 ? r
-		     : record(c, AUDIT_CONFIGURATION, "credential.add", api_param(c, 0), NULL, e);
+		     : lugd_audit_alone(c, AUDIT_CONFIGURATION, "credential.add", api_param(c, 0),
+					NULL, e);
 }
 
 int api_credentials_reset(struct api_call *c, struct err *e)
 {
 	int r = access_reset(lugd_store(lugd_of(c)), api_param(c, 0), e), n = r;
 	if (r >= 0)
-		r = record(c, AUDIT_CONFIGURATION, "credential.reset", api_param(c, 0), NULL, e);
+		r = lugd_audit_alone(c, AUDIT_CONFIGURATION, "credential.reset", api_param(c, 0),
+				     NULL, e);
 	return r < 0 ? r
 		     : api_reply(c,
 				 json_pack("{s:s, s:i}", "officer", api_param(c, 0), "removed", n),

@@ -20,11 +20,7 @@ static int64_t now_s(void)
 static int record(const struct api_call *c, const char *what, const char *target,
 		  const json_t *detail, struct err *e)
 {
-	STORE_TXN(txn);
-	int r = store_begin(lugd_store(lugd_of(c)), STORE_WRITE, &txn, e);
-	if (r >= 0)
-		r = lugd_audit(c, AUDIT_CONFIGURATION, what, target, detail, e);
-	return r < 0 ? r : store_commit(&txn, e);
+	return lugd_audit_alone(c, AUDIT_CONFIGURATION, what, target, detail, e);
 }
 
 static int read_id(const struct api_call *c, int64_t *ret, struct err *e)

@@ -240,6 +240,8 @@ int lugd_start(struct lugd *d, struct err *e)
 	if (r >= 0)
 		r = keys_audit_open(d, e);
 	if (r >= 0)
+		keys_record(d);
+	if (r >= 0)
 		r = open_logic(d, e);
 	if (r >= 0)
 		r = open_listeners(d, e);
@@ -278,7 +280,11 @@ int lugd_init_node(struct lugd *d, const struct officer *first, struct err *e)
 	random_bytes(salt, sizeof(salt));
 	if (r >= 0)
 		r = audit_record(d->store, &ev, time_now_ms() / 1000, salt, NULL, e);
-	return r < 0 ? r : store_commit(&txn, e);
+	if (r >= 0)
+		r = store_commit(&txn, e);
+	if (r >= 0)
+		keys_record(d);
+	return r;
 }
 
 /* ---- stop ---- */

@@ -30,18 +30,31 @@ static int record(struct lugd *d, const struct audit_event *ev, struct err *e)
 	return audit_record(d->store, ev, time_now_ms() / 1000, salt, NULL, e);
 }
 
+static struct audit_event act_of(const struct api_call *c, int type, const char *what,
+				 const char *target, const json_t *detail)
+{
+	return (struct audit_event){.type = (enum audit_type)type,
+				    .who = c->who.officer,
+				    .what = what,
+				    .target = target,
+				    .detail = detail};
+}
+
 int lugd_audit(const struct api_call *c, int type, const char *what, const char *target,
 	       const json_t *detail, struct err *e)
 {
-	const struct audit_event ev = {.type = (enum audit_type)type,
-				       .who = c->who.officer,
-				       .what = what,
-				       .target = target,
-				       .detail = detail};
+	const struct audit_event ev = act_of(c, type, what, target, detail);
 	return record(c->app, &ev, e);
 }
 
-static int record_alone(struct lugd *d, const struct audit_event *ev, struct err *e)
+int lugd_audit_alone(const struct api_call *c, int type, const char *what, const char *target,
+		     const json_t *detail, struct err *e)
+{
+	const struct audit_event ev = act_of(c, type, what, target, detail);
+	return dispatch_record(c->app, &ev, e);
+}
+
+int dispatch_record(struct lugd *d, const struct audit_event *ev, struct err *e)
 {
 	STORE_TXN(txn);
 	int r = store_begin(d->store, STORE_WRITE, &txn, e);
@@ -75,7 +88,7 @@ int dispatch_look(struct lugd *d, const struct api_call *c, struct err *e)
 		ev.type = AUDIT_EXPORT;
 		break;
 	}
-	return record_alone(d, &ev, e);
+	return dispatch_record(d, &ev, e);
 }
 
 void dispatch_refusal(struct lugd *d, const struct api_call *c, int code)
@@ -92,7 +105,7 @@ void dispatch_refusal(struct lugd *d, const struct api_call *c, int code)
 				       .what = c->route->name,
 				       .target = c->route->path,
 				       .detail = detail};
-	if (record_alone(d, &ev, &e) < 0)
+	if (dispatch_record(d, &ev, &e) < 0)
 		log_broken("dispatch", "a refusal could not be recorded: %s", e.message);
 	json_decref(detail);
 }

@@ -57,6 +57,20 @@ static int passphrase_path(const struct lugd *d, char out[static PATH_MAX], cons
 	return 0;
 }
 
+/* What is due; counted until it is recorded. */
+static int maintain(struct lugd *d, struct err *e)
+{
+	unsigned made, wiped;
+	int r = keyd_maintain(d->keyd, &made, &wiped, e);
+	if (r < 0)
+		return r;
+	if (made || wiped)
+		log_info("keyd", "keys made=%u wiped=%u", made, wiped);
+	d->keys_made += made;
+	d->keys_wiped += wiped;
+	return 0;
+}
+
 int keys_open(struct lugd *d, bool init, struct err *e)
 {
 	char program[PATH_MAX], folder[PATH_MAX], passphrase[PATH_MAX];
@@ -65,7 +79,6 @@ int keys_open(struct lugd *d, bool init, struct err *e)
 				 .init_node = init ? lugd_node(d) : NULL,
 				 .died = on_died,
 				 .ctx = d};
-	unsigned made, wiped;
 	int r = keyd_path(d, program);
 	if (r >= 0)
 		r = passphrase_path(d, passphrase, &o.passphrase_file);
@@ -76,13 +89,11 @@ int keys_open(struct lugd *d, bool init, struct err *e)
 			       "The path of lug-keyd, its passphrase or its folder is not usable.");
 	r = keyd_open(&o, &d->keyd, e);
 	if (r >= 0)
-		r = keyd_maintain(d->keyd, &made, &wiped, e);
+		r = maintain(d, e);
 	if (r >= 0)
 		r = keyd_client(d->keyd, KEYD_TLS_SIGN, &d->keyd_tls, e);
 	if (r < 0)
 		return r;
-	if (made || wiped)
-		log_info("keyd", "keys made=%u wiped=%u", made, wiped);
 	if (!o.passphrase_file)
 		log_info(
 			"keyd",
@@ -183,16 +194,31 @@ static void follow(struct lugd *d)
 			    "a new TLS key is in force; restart lugd so that it is shown to peers");
 }
 
+void keys_record(struct lugd *d)
+{
+	struct err e = {0};
+	if (!d->keys_made && !d->keys_wiped)
+		return;
+	_cleanup_(json_decrefp) json_t *detail =
+		json_pack("{s:i, s:i}", "made", (int)d->keys_made, "wiped", (int)d->keys_wiped);
+	const struct audit_event ev = {
+		.type = AUDIT_KEY, .who = "system", .what = "key.maintain", .detail = detail};
+	if (dispatch_record(d, &ev, &e) < 0) {
+		log_broken("keyd", "that keys were made or wiped could not be recorded: %s",
+			   e.message);
+		return;
+	}
+	d->keys_made = d->keys_wiped = 0;
+}
+
 void keys_maintain(struct lugd *d)
 {
 	struct err e = {0};
-	unsigned made, wiped;
-	if (keyd_maintain(d->keyd, &made, &wiped, &e) < 0) {
+	if (maintain(d, &e) < 0) {
 		log_broken("keyd", "keys could not be checked: %s", e.message);
 		return;
 	}
-	if (made || wiped)
-		log_info("keyd", "keys made=%u wiped=%u", made, wiped);
+	keys_record(d);
 	follow(d);
 }
 

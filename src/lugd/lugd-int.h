@@ -10,6 +10,7 @@
 #include "http/peers.h"
 #include "http/server.h"
 #include "keyd/keyd.h"
+#include "lugd/dispatch.h"
 #include "lugd/lugd.h"
 #include "lugd/witness.h"
 #include "store/store.h"
@@ -164,6 +165,7 @@ struct lugd {
 	size_t alarms_n;			       /* ever raised */
 	int64_t started_ms;			       /* mono */
 	int64_t tick_due_ms, keys_due_ms, poll_due_ms; /* mono */
+	unsigned keys_made, keys_wiped;		       /* not recorded yet */
 	struct shared shared;
 	struct witness witness;
 	enum own_note own_note;		   /* as last looked at */
@@ -196,7 +198,7 @@ int env_post(struct lugd *d, const char *peer, enum exchange_kind kind, const vo
 	     uint64_t send_id, struct err *e) WARN_UNUSED;
 int env_post_to(struct lugd *d, const char *peer, const char *path, const char *type, const void *p,
 		size_t len, uint64_t id, struct err *e) WARN_UNUSED;
-/* Posts of duty have this bit in their id; those of exchange, which counts from 1, never. */
+/* Posts of duty have this bit in their id; those of exchange, which counts from below 2^56, never. */
 #define ENV_DUTY_FLIGHT (UINT64_C(1) << 62)
 /** env_sent - outcome of a POST, for http_peers_options.done */
 void env_sent(void *ctx, uint64_t id, unsigned status, const void *p, size_t len, const char *why);
@@ -207,6 +209,8 @@ int env_log_signer(void *ctx, struct buf *text, struct err *e) WARN_UNUSED;
 /** keys_open - start lug-keyd, make the keys that are due; init_node: in a new folder. keys_tls - identity from its TLS key */
 int keys_open(struct lugd *d, bool init, struct err *e) WARN_UNUSED;
 int keys_tls(struct lugd *d, struct err *e) WARN_UNUSED;
+/** keys_record - an audit event of the keys that were made or wiped since the last one, once the store is open */
+void keys_record(struct lugd *d);
 /** keys_maintain - rotate and wipe what is due, take over a new audit-log key; called by the clock */
 void keys_maintain(struct lugd *d);
 /** keys_audit_open - open the audit log under the key that signed it last, go on with the current one */
@@ -252,17 +256,6 @@ void browser_close(struct lugd *d);
 int browser_run(struct lugd *d, struct http_job *job) WARN_UNUSED;
 void browser_tick(struct lugd *d);
 void browser_tell(struct lugd *d);
-
-/* ---- dispatch.c ---- */
-/** dispatch_look - record that a record was looked at, as the route's row says; dispatch_refusal - that a person was denied */
-int dispatch_look(struct lugd *d, const struct api_call *c, struct err *e) WARN_UNUSED;
-void dispatch_refusal(struct lugd *d, const struct api_call *c, int code);
-/** dispatch_submit - a job for the logic thread, for http_server_options.submit */
-int dispatch_submit(void *ctx, struct http_job *job) WARN_UNUSED;
-/** dispatch_job - run one job to its answer and give it back */
-void dispatch_job(struct lugd *d, struct http_job *job);
-/** dispatch_routes - the table of routes.def */
-const struct api_route *dispatch_routes(size_t *ret_n);
 
 /* ---- desk.c: the outside of duty ---- */
 int desk_open(struct lugd *d, struct err *e) WARN_UNUSED;

@@ -45,6 +45,10 @@ int lugd_own_keys(struct lugd *d, struct directory_node *ret, struct err *e) WAR
  * Returns: as audit_record */
 int lugd_audit(const struct api_call *c, int type, const char *what, const char *target,
 	       const json_t *detail, struct err *e) WARN_UNUSED;
+/** lugd_audit_alone - the same in a transaction of its own, for acts whose effect is not a row
+ * Returns: as audit_record, store_commit */
+int lugd_audit_alone(const struct api_call *c, int type, const char *what, const char *target,
+		     const json_t *detail, struct err *e) WARN_UNUSED;
 
 #define ROUTE(method, path, listener, roles, body, body_max, audit, handler, doc) \
 	api_handler handler;

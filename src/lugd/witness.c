@@ -27,6 +27,17 @@ static int64_t now_s(void)
 	return time_now_ms() / 1000;
 }
 
+static void record_alarm(struct lugd *d, const char *who, const char *what, const char *target,
+			 int code)
+{
+	struct err e = {0};
+	_cleanup_(json_decrefp) json_t *detail = json_pack("{s:s}", "error", err_name(code));
+	const struct audit_event ev = {
+		.type = AUDIT_ALARM, .who = who, .what = what, .target = target, .detail = detail};
+	if (dispatch_record(d, &ev, &e) < 0)
+		log_broken("witness", "an alarm could not be recorded: %s", e.message);
+}
+
 /* ---- keys ---- */
 
 /* The log of a member is "<member>/audit", and so is the name of its key. */
@@ -114,6 +125,15 @@ int api_peer_checkpoint(struct api_call *c, struct err *e)
 	return witness_held(d->store, origin, &c->raw, e);
 }
 
+static void contradiction(struct lugd *d, const char *peer, int code, const char *why)
+{
+	char target[API_NAME_MAX + 16];
+	snprintf(target, sizeof(target), "log %s/audit", peer);
+	record_alarm(d, peer, "witness.contradiction", target, code);
+	lugd_alarm(d, true, "audit log contradicts itself; both checkpoints are kept peer=%s: %s",
+		   peer, why);
+}
+
 int api_peer_add_checkpoint(struct api_call *c, struct err *e)
 {
 	struct lugd *d = lugd_of(c);
@@ -123,9 +143,7 @@ int api_peer_add_checkpoint(struct api_call *c, struct err *e)
 			    &c->raw, &size, e);
 	c->raw_type = WITNESS_TYPE;
 	if (r == -ERR_CONFLICT || r == -ERR_CRYPTO)
-		lugd_alarm(d, true,
-			   "audit log contradicts itself; both checkpoints are kept peer=%s: %s",
-			   c->who.peer, e->message);
+		contradiction(d, c->who.peer, r, e->message);
 	if (r == -ERR_STALE || r == -ERR_CONFLICT) {
 		c->raw_status = 409;
 		c->raw_type = "text/x.tlog.size";
@@ -246,10 +264,12 @@ void witness_open(struct lugd *d)
 	d->witness.due_ms = time_mono_ms() + ASK_SOON_MS;
 }
 
-static void stop_sealing(struct lugd *d, const char *why)
+static void stop_sealing(struct lugd *d, int code, const char *why)
 {
-	if (!d->witness.behind)
+	if (!d->witness.behind) {
+		record_alarm(d, "system", "audit.stop", "", code);
 		lugd_alarm(d, true, "the audit log is not sealed any more: %s", why);
+	}
 	d->witness.behind = true;
 }
 
@@ -309,7 +329,7 @@ static void ask(struct lugd *d, const char *peer, enum witness_step step)
 	buf_init(&body, WITNESS_BODY_MAX);
 	int r = witness_ask(d->store, dir, peer, now_s(), &body, &note, &e);
 	if (r == -ERR_STALE)
-		stop_sealing(d, e.message);
+		stop_sealing(d, r, e.message);
 	else if (r < 0 && r != -ERR_NOENT)
 		log_unusual("witness", "cannot ask peer=%s: %s", peer, e.message);
 	if (r == 0)
@@ -390,7 +410,7 @@ static void take_shown(struct lugd *d, const struct witness_question *q, const c
 	int r = status == 200 ? witness_shown(d->store, dir, q->peer, p, len, own_key, d, &e)
 			      : err_set(&e, ERR_NOENT, NULL, "it shows nothing");
 	if (r == -ERR_STALE || r == -ERR_CONFLICT) {
-		stop_sealing(d, e.message);
+		stop_sealing(d, r, e.message);
 		return;
 	}
 	if (r < 0)

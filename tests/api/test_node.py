@@ -54,7 +54,9 @@ def test_killed(node):
     node.start()
     assert [o["officer"] for o in node.get("/v1/officers")["officers"]] == [OFFICER, "second"]
     assert node.lug("audit", "verify", "--key", node.log_key()).returncode == 0
-    assert "officer.set" in {e["event"]["what"] for e in node.events()}
+    events = [e["event"] for e in node.events()]
+    assert "officer.set" in {e["what"] for e in events}
+    assert any(e["what"] == "key.maintain" and e["detail"]["made"] >= 5 for e in events)  # those of the first start
 
 
 def test_keyd_killed(node):

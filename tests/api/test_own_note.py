@@ -3,6 +3,8 @@
 import json
 import time
 
+from conftest import OFFICER
+
 
 def form_network(node, folder):
     """One member under one governor; returns the function that renews the node note."""
@@ -38,6 +40,8 @@ def test_own_note(node, tmp_path):
         assert node.get("/v1/status")["own_note"] == "broken", kind
         renew(kind)
         assert node.get("/v1/status")["own_note"] == "fine", kind
+    given = [e["event"] for e in node.events() if e["event"]["what"] == "directory.give"]  # by whom, beside what came of it
+    assert [(e["who"], e["target"].split("/")[1]) for e in given] == [(OFFICER, "members")] + [(OFFICER, "node")] * 4
     node.post("/v1/keys/rotate", {"kind": "node"})
     end = time.monotonic() + 15
     while not node.get("/v1/status")["alarms"]:

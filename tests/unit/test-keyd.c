@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -651,22 +652,52 @@ static void test_process_walls(void **state)
 	assert_int_equal(proc_number(keyd_pid(k), "NoNewPrivs:"), 1);
 }
 
-/* The filter itself, in a child: a listed call works, socket(2) is the end. */
-static void test_sandbox_kills(void **state)
+/* The filter itself, in a child: what is listed works, the first other call is the end. Returns the signal, 0 when it lived on. */
+static int sandboxed(void (*call)(void))
 {
-	int pid = fork();
+	int status, pid = fork();
 	assert_true(pid >= 0);
 	if (!pid) {
 		if (keyd_sandbox(NULL) < 0)
 			_exit(9);
-		(void)getpid();
-		(void)socket(2, 1, 0);
+		call();
 		_exit(0);
 	}
-	int status;
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFSIGNALED(status));
-	assert_int_equal(WTERMSIG(status), SIGSYS);
+	assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
+	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+static void call_listed(void)
+{
+	(void)getpid();
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	(void)mprotect(p, 4096, PROT_READ);
+	(void)munmap(p, 4096);
+}
+
+static void call_socket(void)
+{
+	(void)socket(2, 1, 0);
+}
+
+static void call_executable_mapping(void)
+{
+	(void)mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static void call_executable_protection(void)
+{
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	(void)mprotect(p, 4096, PROT_READ | PROT_EXEC);
+}
+
+static void test_sandbox_kills(void **state)
+{
+	assert_int_equal(sandboxed(call_listed), 0);
+	assert_int_equal(sandboxed(call_socket), SIGSYS);
+	assert_int_equal(sandboxed(call_executable_mapping), SIGSYS);
+	assert_int_equal(sandboxed(call_executable_protection), SIGSYS);
 }
 
 #define ON_FOLDER(f) cmocka_unit_test_setup_teardown(f, folder_make, folder_remove)
