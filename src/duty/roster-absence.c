@@ -1,11 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Absences out of an iCalendar file. libical reads the grammar and counts repetitions as clock faces; what moment a face is, our own
- * zones say, so that an absence and a shift agree about it. */
+ * zones say, so that an absence and a shift agree about it.
+ *
+ * libical keeps one place a component in the list of its properties: whatever looks one up moves a walk over that component. What an
+ * event leaves out is therefore collected before its dates are walked through. */
 #include "base/text.h"
 #include "duty/roster-int.h"
 #include <libical/ical.h>
 
-enum { DAY_S = ROSTER_DAY_S, EVENTS_MAX = 5000, REPEATS_MAX = 20000, TIMES_MAX = 2000 };
+enum { DAY_S = ROSTER_DAY_S, EVENTS_MAX = 5000, REPEATS_MAX = 20000, GONE_MAX = 2000 };
+
+/* An occurrence that does not take place: at one moment, or whichever is on one day. */
+struct gone {
+	bool whole_day;
+	int64_t at_s, day;
+};
+
+/* An event with a RECURRENCE-ID tells an occurrence of another with the same UID anew. */
+struct override {
+	const char *uid; /* BORROWS from the file */
+	const icalcomponent *c;
+	struct gone gone;
+};
 
 struct import {
 	icalcomponent *root;
@@ -15,6 +31,10 @@ struct import {
 	int64_t from_s, until_s;
 	struct roster_absence *list;
 	size_t n, repeats;
+	struct override *overrides;
+	size_t overrides_n;
+	struct gone *gone; /* of the event at hand */
+	size_t gone_n;
 };
 
 static int64_t face_of(struct icaltimetype t)
@@ -64,7 +84,7 @@ static int keep(struct import *m, int64_t from_s, int64_t until_s)
 	if (until_s <= m->from_s || from_s >= m->until_s || until_s <= from_s)
 		return 0;
 	if (m->n == ROSTER_ABSENCES_MAX)
-		return -ERR_OVERSIZE;
+		return -ERR_RANGE;
 	m->list[m->n++] = (struct roster_absence){"", from_s, until_s};
 	return 0;
 }
@@ -80,16 +100,17 @@ struct event {
 };
 
 /* An occurrence ends a length of clock faces later (DTEND, days) or a length of time later (DURATION of hours). */
-static int keep_at(struct import *m, const struct event *v, struct icaltimetype at)
+static int keep_at(struct import *m, const struct event *v, const struct place *place,
+		   struct icaltimetype at)
 {
 	if (!plausible(at))
 		return 0;
-	int64_t from_s = moment(&v->place, at);
+	int64_t from_s = moment(place, at);
 	if (v->face_len) {
 		struct icaltimetype end = at;
 		icaltime_adjust(&end, (int)(v->face_len / DAY_S), 0, 0,
 				at.is_date ? 0 : (int)(v->face_len % DAY_S));
-		return keep(m, from_s, plausible(end) ? moment(&v->place, end) : from_s);
+		return keep(m, from_s, plausible(end) ? moment(place, end) : from_s);
 	}
 	return keep(m, from_s, from_s + icaldurationtype_as_int(v->len));
 }
@@ -99,32 +120,65 @@ static bool same_face(struct icaltimetype a, struct icaltimetype b)
 	return face_of(a) == face_of(b);
 }
 
-/* Is this occurrence excluded, or told anew by another event with the same UID and a RECURRENCE-ID? */
-static bool excluded(const struct import *m, const struct event *v, struct icaltimetype at)
+/* ---- what does not take place ---- */
+
+static struct gone gone_at(const struct place *place, struct icaltimetype t)
 {
-	const char *uid = icalcomponent_get_uid(v->c);
-	for (icalproperty *p = icalcomponent_get_first_property(v->c, ICAL_EXDATE_PROPERTY); p;
-	     p = icalcomponent_get_next_property(v->c, ICAL_EXDATE_PROPERTY)) {
-		struct icaltimetype x = icalproperty_get_exdate(p);
-		struct place place = place_of(m, p, x);
-		if (plausible(x) && (moment(&place, x) == moment(&v->place, at) ||
-				     (x.is_date && face_of(x) / DAY_S == face_of(at) / DAY_S)))
-			return true;
+	return (struct gone){t.is_date, moment(place, t), face_of(t) / DAY_S};
+}
+
+static bool override_of(const struct import *m, icalcomponent *c, struct override *ret)
+{
+	icalproperty *p = icalcomponent_get_first_property(c, ICAL_RECURRENCEID_PROPERTY);
+	const char *uid = icalcomponent_get_uid(c);
+	if (!p || !uid)
+		return false;
+	struct icaltimetype t = icalproperty_get_recurrenceid(p);
+	if (!plausible(t))
+		return false;
+	struct place place = place_of(m, p, t);
+	*ret = (struct override){uid, c, gone_at(&place, t)};
+	return true;
+}
+
+static int add_gone(struct import *m, struct gone g)
+{
+	if (m->gone_n == GONE_MAX)
+		return -ERR_RANGE;
+	m->gone[m->gone_n++] = g;
+	return 0;
+}
+
+static int collect_gone(struct import *m, icalcomponent *c)
+{
+	int r = 0;
+	m->gone_n = 0;
+	for (icalproperty *p = icalcomponent_get_first_property(c, ICAL_EXDATE_PROPERTY);
+	     p && r >= 0; p = icalcomponent_get_next_property(c, ICAL_EXDATE_PROPERTY)) {
+		struct icaltimetype t = icalproperty_get_exdate(p);
+		struct place place = place_of(m, p, t);
+		if (plausible(t))
+			r = add_gone(m, gone_at(&place, t));
 	}
-	icalcompiter i = icalcomponent_begin_component(m->root, ICAL_VEVENT_COMPONENT);
-	for (icalcomponent *c = icalcompiter_deref(&i); c && uid; c = icalcompiter_next(&i)) {
-		const char *other = icalcomponent_get_uid(c);
-		icalproperty *p = icalcomponent_get_first_property(c, ICAL_RECURRENCEID_PROPERTY);
-		if (c == v->c || !p || !other || strcmp(other, uid) != 0)
-			continue;
-		struct icaltimetype x = icalproperty_get_recurrenceid(p);
-		struct place place = place_of(m, p, x);
-		if (plausible(x) &&
-		    (moment(&place, x) == moment(&v->place, at) || same_face(x, at)))
+	const char *uid = icalcomponent_get_uid(c);
+	for (size_t i = 0; uid && i < m->overrides_n && r >= 0; i++)
+		if (m->overrides[i].c != c && !strcmp(m->overrides[i].uid, uid))
+			r = add_gone(m, m->overrides[i].gone);
+	return r;
+}
+
+static bool is_gone(const struct import *m, const struct place *place, struct icaltimetype t)
+{
+	int64_t at_s = moment(place, t), day = face_of(t) / DAY_S;
+	for (size_t i = 0; i < m->gone_n; i++) {
+		const struct gone *g = &m->gone[i];
+		if (g->whole_day ? g->day == day : g->at_s == at_s)
 			return true;
 	}
 	return false;
 }
+
+/* ---- repetitions ---- */
 
 static int repeat(struct import *m, const struct event *v, icalproperty *rule, struct err *e)
 {
@@ -141,12 +195,21 @@ static int repeat(struct import *m, const struct event *v, icalproperty *rule, s
 			break;
 		if (++m->repeats > REPEATS_MAX)
 			r = err_set(e, ERR_OVERSIZE, "ics", "The calendar repeats too often.");
-		else if (!same_face(at, v->start) && !excluded(m, v, at))
-			r = keep_at(m, v, at);
+		else if (!same_face(at, v->start) && !is_gone(m, &v->place, at))
+			r = keep_at(m, v, &v->place, at);
 	}
 	if (i)
 		icalrecur_iterator_free(i);
 	return r;
+}
+
+/* A period says its own end. */
+static int keep_period(struct import *m, const struct place *place, struct icalperiodtype period)
+{
+	int64_t from_s = moment(place, period.start);
+	int64_t until_s = plausible(period.end) ? moment(place, period.end)
+						: from_s + icaldurationtype_as_int(period.duration);
+	return keep(m, from_s, until_s);
 }
 
 static int extra_dates(struct import *m, const struct event *v)
@@ -155,8 +218,12 @@ static int extra_dates(struct import *m, const struct event *v)
 	for (icalproperty *p = icalcomponent_get_first_property(v->c, ICAL_RDATE_PROPERTY);
 	     p && r >= 0; p = icalcomponent_get_next_property(v->c, ICAL_RDATE_PROPERTY)) {
 		struct icaldatetimeperiodtype x = icalproperty_get_rdate(p);
-		if (plausible(x.time) && !excluded(m, v, x.time))
-			r = keep_at(m, v, x.time);
+		bool period = icaltime_is_null_time(x.time);
+		struct icaltimetype t = period ? x.period.start : x.time;
+		struct place place = place_of(m, p, t);
+		if (!plausible(t) || is_gone(m, &place, t))
+			continue;
+		r = period ? keep_period(m, &place, x.period) : keep_at(m, v, &place, t);
 	}
 	return r;
 }
@@ -223,8 +290,11 @@ static int take_event(struct import *m, icalcomponent *c, struct err *e)
 	int r = 0;
 	if (!counts(c) || !event_of(m, c, &v))
 		return 0;
-	if (!excluded(m, &v, v.start))
-		r = keep_at(m, &v, v.start);
+	if (collect_gone(m, c) < 0)
+		return err_set(e, ERR_OVERSIZE, "ics", "An event has more than %d exceptions.",
+			       GONE_MAX);
+	if (!is_gone(m, &v.place, v.start))
+		r = keep_at(m, &v, &v.place, v.start);
 	for (icalproperty *p = icalcomponent_get_first_property(c, ICAL_RRULE_PROPERTY);
 	     p && r >= 0; p = icalcomponent_get_next_property(c, ICAL_RRULE_PROPERTY))
 		r = repeat(m, &v, p, e);
@@ -252,19 +322,28 @@ static size_t merge(struct roster_absence *list, size_t n)
 	return k;
 }
 
-static int take_events(struct import *m, struct err *e)
+static int find_overrides(struct import *m, struct err *e)
 {
 	size_t events = 0;
-	int r = 0;
-	/* Our own iterator: the component's built-in one is moved by the look-ups in excluded(). */
 	icalcompiter i = icalcomponent_begin_component(m->root, ICAL_VEVENT_COMPONENT);
-	for (icalcomponent *c = icalcompiter_deref(&i); c && r >= 0; c = icalcompiter_next(&i)) {
+	for (icalcomponent *c = icalcompiter_deref(&i); c; c = icalcompiter_next(&i)) {
 		if (++events > EVENTS_MAX)
 			return err_set(e, ERR_OVERSIZE, "ics", "At most %d events.", EVENTS_MAX);
-		r = take_event(m, c, e);
+		m->overrides_n += override_of(m, c, &m->overrides[m->overrides_n]);
 	}
-	if (r == -ERR_OVERSIZE)
-		return err_set(e, r, "ics", "The calendar has more than %d absences.",
+	return 0;
+}
+
+static int take_events(struct import *m, struct err *e)
+{
+	int r = find_overrides(m, e);
+	if (r < 0)
+		return r;
+	icalcompiter i = icalcomponent_begin_component(m->root, ICAL_VEVENT_COMPONENT);
+	for (icalcomponent *c = icalcompiter_deref(&i); c && r >= 0; c = icalcompiter_next(&i))
+		r = take_event(m, c, e);
+	if (r == -ERR_RANGE)
+		return err_set(e, ERR_OVERSIZE, "ics", "The calendar has more than %d absences.",
 			       ROSTER_ABSENCES_MAX);
 	return r;
 }
@@ -301,8 +380,12 @@ int roster_ics_absences(const void *p, size_t len, const struct tz *zone,
 	if (r < 0)
 		return r;
 	_cleanup_(freep) struct roster_absence *list = calloc(ROSTER_ABSENCES_MAX, sizeof(*list));
+	_cleanup_(freep) struct override *overrides = calloc(EVENTS_MAX, sizeof(*overrides));
+	_cleanup_(freep) struct gone *gone = calloc(GONE_MAX, sizeof(*gone));
 	m.list = list;
-	r = list ? take_events(&m, e) : err_set(e, ERR_NOMEM, NULL, NULL);
+	m.overrides = overrides;
+	m.gone = gone;
+	r = list && overrides && gone ? take_events(&m, e) : err_set(e, ERR_NOMEM, NULL, NULL);
 	icalcomponent_free(m.root);
 	if (r < 0)
 		return r;

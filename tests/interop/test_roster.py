@@ -287,6 +287,34 @@ def test_absences_of_a_calendar():
         assert [tuple(map(int, line.split())) for line in out.splitlines()] == [(a, b) for a, b, _ in sorted(python_expands(ics, start, end))], rule
 
 
+def absences(lines, zone="Europe/Rome"):
+    start = int(dt.datetime(2026, 3, 1, tzinfo=UTC).timestamp())
+    ics = "\r\n".join(["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//test//EN", *lines, "END:VCALENDAR", ""])
+    done = subprocess.run([TOOL, "absences"], input=json.dumps({"ics": ics, "zone": zone, "from": start, "until": start + 90 * DAY}),
+                          capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0, done.stderr
+    return [tuple(rfc(int(x)) for x in line.split()) for line in done.stdout.splitlines()]
+
+
+def test_added_and_excluded_dates():
+    event = ["BEGIN:VEVENT", "UID:x", "DTSTART;TZID=Europe/Rome:20260302T090000", "DURATION:PT1H"]
+    # Several of each, in any order, each in its own zone; a period has its own end.
+    assert absences(event + ["RDATE;TZID=Europe/Rome:20260303T090000,20260304T090000", "EXDATE:20260304T080000Z", "RDATE:20260305T090000Z",
+                             "EXDATE;TZID=Europe/Rome:20260302T090000", "RDATE;VALUE=PERIOD:20260306T090000Z/20260306T103000Z,20260307T090000Z/PT2H",
+                             "END:VEVENT"]) == [
+        ("2026-03-03T08:00:00Z", "2026-03-03T09:00:00Z"), ("2026-03-05T09:00:00Z", "2026-03-05T10:00:00Z"),
+        ("2026-03-06T09:00:00Z", "2026-03-06T10:30:00Z"), ("2026-03-07T09:00:00Z", "2026-03-07T11:00:00Z")]
+    # Nine o'clock in London is not nine o'clock in Rome.
+    assert absences(event + ["EXDATE:20260302T090000Z", "END:VEVENT"]) == [("2026-03-02T08:00:00Z", "2026-03-02T09:00:00Z")]
+    assert absences(event + ["EXDATE;VALUE=DATE:20260302", "END:VEVENT"]) == []
+    # Dates of an event that itself tells an occurrence anew: the walk over them ends.
+    assert absences(event + ["RECURRENCE-ID;TZID=Europe/Rome:20260302T080000", "RDATE;TZID=Europe/Rome:20260309T090000", "END:VEVENT"]) == [
+        ("2026-03-02T08:00:00Z", "2026-03-02T09:00:00Z"), ("2026-03-09T08:00:00Z", "2026-03-09T09:00:00Z")]
+    many = [f"EXDATE:2026{m:02}{d:02}T{h:02}0000Z" for m in range(1, 13) for d in range(1, 29) for h in range(6)]
+    with pytest.raises(AssertionError, match="exceptions"):
+        absences(event + many + ["END:VEVENT"])
+
+
 def test_bad_calendars_are_refused():
     for ics in ("", "hello", "BEGIN:VCALENDAR\r\n", "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:x\r\nDTSTART:20260302T090000Z\r\nDTEND:20260302T100000Z\r\n"
                 "RRULE:FREQ=SECONDLY\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"):
