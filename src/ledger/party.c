@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Totals and pages of an address or an entity.
  *
- * The index lists an address's outputs in ascending order, the entities' file the addresses of an entity. A page of
- * transactions needs the `max` smallest (or largest) txnums behind a mark, out of those that paid and those that spent; they
+ * The index lists an address's outputs in ascending order, the entities' file the addresses of an entity; party-walk.c goes
+ * through both. A page of transactions needs the `max` smallest (or largest) txnums behind a mark, out of those that paid and those that spent; they
  * are kept in a bounded heap while the lists are walked once, so that memory depends on the page and not on the party. */
 #include "ledger/party-int.h"
 
@@ -137,22 +137,21 @@ struct totals {
 	struct txset txs;
 };
 
-static int total_add(void *ctx, uint64_t o)
+/* One output: made by `made`; lost when its spender is a coinbase. */
+static int total_add(struct totals *t, uint64_t o, uint64_t value, uint32_t made, uint32_t spender,
+		     bool lost)
 {
-	struct totals *t = ctx;
 	struct ledger_balance *b = &t->b;
-	uint64_t value = ledger_out_value(t->l, o);
-	uint32_t spender = ledger_out_spender(t->l, o);
 	int r = 0;
 
 	if (__builtin_add_overflow(b->received, value, &b->received))
 		return -ERR_CORRUPT;
 	b->received_n++;
 	if (o < t->l->v.counts.output_n)
-		r = txset_add(&t->txs, ledger_tx_of_output(&t->l->v, o));
+		r = txset_add(&t->txs, made);
 	if (r < 0 || spender == 0 || spender >= t->end)
 		return r < 0 ? r : 0;
-	if (view_tx_coinbase(&t->l->v, spender)) {
+	if (lost) {
 		b->lost += value;
 		return 0;
 	}
@@ -160,6 +159,24 @@ static int total_add(void *ctx, uint64_t o)
 	b->sent_n++;
 	r = txset_add(&t->txs, spender);
 	return r < 0 ? r : 0;
+}
+
+static int totals_add(void *ctx, const struct party_batch *x)
+{
+	struct totals *t = ctx;
+	uint64_t value[PARTY_BATCH];
+	uint32_t made[PARTY_BATCH];
+	bool lost[PARTY_BATCH];
+	int r = 0;
+
+	for (size_t i = 0; i < x->n; i++)
+		value[i] = ledger_out_value(t->l, x->out[i]);
+	for (size_t i = 0; i < x->n; i++)
+		lost[i] = view_tx_coinbase(&t->l->v, x->spender[i]);
+	party_txs_of(t->l, x->out, x->n, made);
+	for (size_t i = 0; r == 0 && i < x->n; i++)
+		r = total_add(t, x->out[i], value[i], made[i], x->spender[i], lost[i]);
+	return r;
 }
 
 static int totals_finish(struct totals *t)
@@ -189,7 +206,7 @@ int party_balance(const struct party *p, struct ledger_balance *ret_b)
 	int r;
 
 	txset_init(&t.txs, p->l->v.counts.tx_n);
-	r = party_each(p, total_add, &t);
+	r = party_batches(p, false, totals_add, &t);
 	if (r == 0)
 		r = totals_finish(&t);
 	txset_done(&t.txs);
@@ -264,16 +281,20 @@ static void page_add(struct page *p, uint32_t txnum)
 	p->tx[p->n++] = txnum;
 }
 
-static int page_take(void *ctx, uint64_t o)
+static int page_take(void *ctx, const struct party_batch *b)
 {
 	struct page *p = ctx;
-	uint32_t spender = ledger_out_spender(p->l, o);
 
-	if (o >= p->low_out && o < p->high_out)
-		page_add(p, ledger_tx_of_output(&p->l->v, o));
-	if (spender && spender >= p->low_tx && spender <= p->high_tx &&
-	    !view_tx_coinbase(&p->l->v, spender))
-		page_add(p, spender);
+	for (size_t i = 0; i < b->n; i++) {
+		uint64_t o = b->out[i];
+		uint32_t spender = b->spender[i];
+
+		if (o >= p->low_out && o < p->high_out)
+			page_add(p, ledger_tx_of_output(&p->l->v, o));
+		if (spender && spender >= p->low_tx && spender <= p->high_tx &&
+		    !view_tx_coinbase(&p->l->v, spender))
+			page_add(p, spender);
+	}
 	return 0;
 }
 
@@ -336,7 +357,7 @@ int64_t party_moves(const struct party *p, enum ledger_order order, int64_t afte
 	g.tx = room = malloc(g.room * sizeof(*room));
 	if (!room)
 		return -ERR_NOMEM;
-	r = party_each(p, page_take, &g);
+	r = party_batches(p, g.newest_first, page_take, &g);
 	page_prune(&g);
 	for (size_t i = 0; r == 0 && i < g.n; i++)
 		r = move_fill(p, g.tx[i], &moves[i]);

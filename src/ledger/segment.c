@@ -155,11 +155,17 @@ bool ledger_probe_next(struct ledger_probe *p, uint64_t *ret_row)
 	return true;
 }
 
-/* The place of an older address among those paid in the segment; row_n when it is not there. */
-static uint64_t old_find(const struct ledger_chunk_view *old, uint32_t address)
+/* The place where an older address is, or would be, among those paid in the segment, from `low` on: steps that double, then halves. */
+static uint64_t old_find(const struct ledger_chunk_view *old, uint32_t address, uint64_t low)
 {
-	uint64_t low = 0, high = old->row_n;
+	uint64_t high = low, step = 1;
 
+	while (high < old->row_n && segment_u32(old, high) < address) {
+		low = high + 1;
+		high += step;
+		step *= 2;
+	}
+	high = high < old->row_n ? high : old->row_n;
 	while (low < high) {
 		uint64_t mid = low + (high - low) / 2;
 
@@ -168,10 +174,18 @@ static uint64_t old_find(const struct ledger_chunk_view *old, uint32_t address)
 		else
 			high = mid;
 	}
-	return low < old->row_n && segment_u32(old, low) == address ? low : old->row_n;
+	return low;
 }
 
 int segment_list_of(const struct ledger_segment *s, uint32_t address, struct segment_list *ret)
+{
+	uint64_t at = 0;
+
+	return segment_list_next(s, address, &at, ret);
+}
+
+int segment_list_next(const struct ledger_segment *s, uint32_t address, uint64_t *at,
+		      struct segment_list *ret)
 {
 	const struct ledger_chunk_view *old = segment_chunk(s, LEDGER_CHUNK_LIST_OLD);
 	const struct ledger_chunk_view *start = segment_chunk(s, LEDGER_CHUNK_LIST_START);
@@ -181,10 +195,13 @@ int segment_list_of(const struct ledger_segment *s, uint32_t address, struct seg
 	*ret = (struct segment_list){0};
 	if (address >= s->to.address)
 		return 0;
-	if (address >= s->from.address)
+	if (address >= s->from.address) {
 		i = old->row_n + address - s->from.address;
-	else if ((i = old_find(old, address)) == old->row_n)
-		return 0;
+	} else {
+		*at = i = old_find(old, address, *at);
+		if (i == old->row_n || segment_u32(old, i) != address)
+			return 0;
+	}
 	from = ledger_load40(start->p + i * 5);
 	to = ledger_load40(start->p + (i + 1) * 5);
 	if (from > to || to > outs->row_n)

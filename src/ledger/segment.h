@@ -135,4 +135,8 @@ struct segment_list {
  * Returns: 0; -ERR_CORRUPT */
 int segment_list_of(const struct ledger_segment *s, uint32_t address,
 		    struct segment_list *ret) WARN_UNUSED;
+/** segment_list_next - the same for one address after another, ascending: each search begins at the one before
+ * In:      at       where that ended; 0 before the first */
+int segment_list_next(const struct ledger_segment *s, uint32_t address, uint64_t *at,
+		      struct segment_list *ret) WARN_UNUSED;
 #endif
