@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The ledger engine against its targets, beside what the machine can do in the same run:
- * bench-ledger [--transactions N | --blocks DIR] [--json FILE]. Without --blocks a chain is made by chaingen, in TMPDIR or
- * /var/tmp. Everything is of a warm cache. bench-ledger --ask DIR ADDRESS and --import BLOCKS DIR are its own children. */
+ * bench-ledger [--transactions N | --blocks DIR] [--watched N] [--growth N] [--json FILE]. Without --blocks a chain is made by
+ * chaingen, in TMPDIR or /var/tmp. --growth also imports chains of 1 M and of N transactions. Everything is of a warm cache. bench-ledger --ask DIR ADDRESS and --import BLOCKS DIR are its own children. */
 #include "base/text.h"
 #include "base/time.h"
 #include "crypto/crypto.h"
@@ -25,9 +25,9 @@ static struct figure {
 static size_t figures_n;
 
 /* Whoever adds a part adds a row; see ledger/bench.h. */
-static void (*const parts[])(struct bench *) = {bench_anchors, bench_import, bench_disk,
-						bench_scan,    bench_lookup, bench_trace,
-						bench_cluster, bench_page,   bench_follow};
+static void (*const parts[])(struct bench *) = {
+	bench_anchors, bench_import, bench_disk,  bench_scan,	bench_lookup, bench_trace,
+	bench_cluster, bench_page,   bench_watch, bench_follow, bench_growth};
 
 void bench_must(bool ok, const char *what)
 {
@@ -123,13 +123,14 @@ const char *bench_self(void)
 	return path;
 }
 
-static void make_chain(struct bench *b, const char *transactions)
+void bench_make_chain(struct bench *b, uint64_t n)
 {
-	char gen[BENCH_PATH_LEN], *slash;
+	char gen[BENCH_PATH_LEN], transactions[24], *slash;
 	const char *argv[] = {gen,	    "--out", b->work,	   "--transactions",
 			      transactions, "--rev", "--no-truth", "--quiet",
 			      NULL};
 
+	snprintf(transactions, sizeof(transactions), "%" PRIu64, n);
 	snprintf(gen, sizeof(gen), "%s", bench_self());
 	slash = strstr(gen, "/bench/bench-ledger");
 	bench_must(slash != NULL, "not in a build folder: give --blocks DIR");
@@ -180,11 +181,20 @@ static int import_child(const char *blocks, const char *dir, const char *undo)
 	return 1;
 }
 
+/* An option that is a number, if it is this one. */
+static void number(const char *option, const char *name, const char *text, uint64_t *ret)
+{
+	if (strcmp(option, name) == 0)
+		bench_must(dec_parse_u64(text, strlen(text), TRANSACTIONS_MAX, ret) == 0 &&
+				   *ret > 0,
+			   "a number option: 1 to 100000000");
+}
+
 int main(int argc, char **argv)
 {
-	const char *json = NULL, *transactions = "4000000", *given = NULL;
-	static struct bench b;
-	uint64_t n;
+	const char *json = NULL, *given = NULL;
+	static struct bench b = {.watched = 10000000};
+	uint64_t n = 4000000;
 
 	bench_must(crypto_start() == 0, "libraries");
 	if (argc == 4 && strcmp(argv[1], "--ask") == 0)
@@ -193,16 +203,16 @@ int main(int argc, char **argv)
 		return import_child(argv[2], argv[3], argv[4]);
 	for (int i = 1; i + 1 < argc; i += 2) {
 		json = strcmp(argv[i], "--json") == 0 ? argv[i + 1] : json;
-		transactions = strcmp(argv[i], "--transactions") == 0 ? argv[i + 1] : transactions;
 		given = strcmp(argv[i], "--blocks") == 0 ? argv[i + 1] : given;
+		number(argv[i], "--transactions", argv[i + 1], &n);
+		number(argv[i], "--watched", argv[i + 1], &b.watched);
+		number(argv[i], "--growth", argv[i + 1], &b.growth);
 	}
-	bench_must(dec_parse_u64(transactions, strlen(transactions), TRANSACTIONS_MAX, &n) == 0,
-		   "--transactions: 1 to 100000000");
 	make_folder(&b);
 	if (given)
 		snprintf(b.blocks, sizeof(b.blocks), "%s", given);
 	else
-		make_chain(&b, transactions);
+		bench_make_chain(&b, n);
 	printf("ledger: medians of %d rounds, warm cache; targets of the ledger engine\n",
 	       BENCH_ROUNDS);
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++)

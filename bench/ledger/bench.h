@@ -17,8 +17,11 @@ struct bench {
 	uint64_t block_bytes;	     /* of the block files */
 	uint64_t ledger_bytes;	     /* of the ledger */
 	double sha256sum_s;	     /* one sha256sum of the block files */
+	double reads_s;		     /* 4 M random reads that depend on each other */
 	double write_s; /* one sequential write of as many bytes as the ledger has, synced */
 	const struct ledger *l; /* open, once it is there */
+	uint64_t watched;	/* addresses of the watch */
+	uint64_t growth;	/* transactions of the long chain; 0: not measured */
 };
 
 /** bench_must - end the program with words when something that must work does not */
@@ -35,6 +38,14 @@ double bench_median(double *v, size_t n);
 double bench_run(const char *const *argv, int64_t *ret_rss_kb);
 /** bench_remove - a folder and all in it */
 void bench_remove(const char *path);
+/** bench_make_chain - chaingen's, of n transactions, into b->work; b->blocks is then its folder of block files */
+void bench_make_chain(struct bench *b, uint64_t n);
+/** bench_warm - read the block files once, so that they lie in the cache */
+void bench_warm(struct bench *b);
+/** bench_import_once - from b->blocks to b->dir, which is emptied before, in a process of its own
+ * In:      undo     "undo": compared with undo files; "no-undo"
+ * Returns: seconds, and its most resident memory */
+double bench_import_once(const struct bench *b, const char *undo, int64_t *ret_rss_kb);
 /** bench_self - path of this program */
 const char *bench_self(void);
 
@@ -47,6 +58,8 @@ void bench_lookup(struct bench *b);
 void bench_trace(struct bench *b);
 void bench_cluster(struct bench *b);
 void bench_page(struct bench *b);
+void bench_watch(struct bench *b);
+void bench_growth(struct bench *b);
 void bench_follow(struct bench *b);
 /** bench_ask - the other side of bench_lookup(): a cold process that answers one question and prints its nanoseconds */
 int bench_ask(const char *dir, const char *address);

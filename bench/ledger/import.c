@@ -84,17 +84,23 @@ static double random_read_ns(void)
 	return (double)(time_mono_ns() - start) / READS;
 }
 
+void bench_warm(struct bench *b)
+{
+	(void)sha256sum(b);
+}
+
 void bench_anchors(struct bench *b)
 {
 	double sha[BENCH_ROUNDS], copy[BENCH_ROUNDS], reads[BENCH_ROUNDS];
 
-	(void)sha256sum(b);
+	bench_warm(b);
 	for (int i = 0; i < BENCH_ROUNDS; i++) {
 		sha[i] = sha256sum(b);
 		copy[i] = copy_rate();
 		reads[i] = random_read_ns();
 	}
 	b->sha256sum_s = bench_median(sha, BENCH_ROUNDS);
+	b->reads_s = bench_median(reads, BENCH_ROUNDS) * READS / 1e9;
 	bench_figure("block files", "MB", (double)b->block_bytes / 1e6);
 	bench_figure("anchor: sha256sum of the block files", "s", b->sha256sum_s);
 	bench_figure("anchor: memcpy", "GB/s", bench_median(copy, BENCH_ROUNDS));
@@ -122,7 +128,7 @@ static double write_once(const struct bench *b)
 	return (double)(time_mono_ns() - start) / 1e9;
 }
 
-static double import_once(const struct bench *b, const char *undo, int64_t *rss_kb)
+double bench_import_once(const struct bench *b, const char *undo, int64_t *rss_kb)
 {
 	const char *argv[] = {bench_self(), "--import", b->blocks, b->dir, undo, NULL};
 
@@ -137,9 +143,9 @@ void bench_import(struct bench *b)
 	int64_t rss_kb = 0, most_kb = 0;
 	static struct ledger *l;
 
-	undo = import_once(b, "undo", &rss_kb);
+	undo = bench_import_once(b, "undo", &rss_kb);
 	for (int i = 0; i < BENCH_ROUNDS; i++) {
-		plain[i] = import_once(b, "no-undo", &rss_kb);
+		plain[i] = bench_import_once(b, "no-undo", &rss_kb);
 		most_kb = rss_kb > most_kb ? rss_kb : most_kb;
 		if (!l)
 			bench_must(ledger_open(b->dir, &l, NULL) == 0, "open");
