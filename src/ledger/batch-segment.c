@@ -6,8 +6,8 @@
  * then knows its place by how much stands in the runs before it. */
 #include "ledger/batch-segment.h"
 #include "base/cleanup.h"
+#include "ledger/pages.h"
 #include "ledger/parallel.h"
-#include <sys/mman.h>
 
 struct image {
 	struct batch *b;
@@ -285,18 +285,16 @@ static int image_make(struct image *im, struct err *e)
 	const struct batch *b = im->b;
 	const struct ledger_counts *c = &im->v->counts;
 	const struct radix *outs = &b->out_runs;
-	void *p;
 
 	im->from = (struct ledger_rows){b->at.block_n, b->at.tx_n, b->at.output_n, b->at.address_n,
 					b->at.foreign_n};
 	im->to = (struct ledger_rows){c->block_n, c->tx_n, c->output_n, c->address_n, c->foreign_n};
 	im->layout = segment_layout(&im->from, &im->to, b->old_address_n,
 				    outs->start[UINT64_C(1) << outs->bits]);
-	p = mmap(NULL, im->layout.len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (p == MAP_FAILED)
+	im->p = pages_new(im->layout.len); /* as a mapping: ledger_unmap() releases it */
+	if (!im->p)
 		return err_set(e, ERR_NOMEM, NULL, NULL);
-	im->p = p;
-	segment_head_put(p, im->v, &im->from, &im->to, &im->layout);
+	segment_head_put((void *)im->p, im->v, &im->from, &im->to, &im->layout);
 	return 0;
 }
 

@@ -13,6 +13,6 @@ void *pages_new(size_t len);
 /** pages_touch - make a stretch of an array present before it is needed; only a hint
  * In:      from, to  bytes from p on; what is there already stays as it is */
 void pages_touch(void *p, size_t from, size_t to);
-/** pages_free - the reverse, with the same len; NULL is fine */
+/** pages_free - the reverse, with the same len; NULL is fine. It is munmap(), which may be called as well */
 void pages_free(void *p, size_t len);
 #endif
