@@ -14,7 +14,8 @@ static void check_limits(const struct request_doc *d)
 {
 	const struct request_type_row *t = request_type_row(d->type);
 
-	must(d->type < TYPE_N && d->class < CLASS_N && !(t->flags & TYPE_LATER));
+	must(d->type < TYPE_N && d->class < CLASS_N);
+	must(!!(t->flags & TYPE_EARLIER) == !!d->earlier);
 	must(strlen(d->id) == REQUEST_ID_LEN && strcmp(d->from, d->to) != 0);
 	must(json_array_size(d->assets) >= t->assets_min && json_array_size(d->assets) <= 256);
 	must(json_array_size(d->warnings) <= REQUEST_WARNINGS_MAX);

@@ -20,17 +20,6 @@ static int64_t when(const json_t *o, const char *name)
 	return t;
 }
 
-/* Before the fields: those of a type that is not sent yet are not known here. */
-static int later_check(const json_t *j, struct err *e)
-{
-	const char *type = str(j, "type");
-	enum request_type t;
-
-	if (!type || request_type_parse(type, &t) < 0 || !(request_type_row(t)->flags & TYPE_LATER))
-		return 0;
-	return err_set(e, ERR_UNSUPPORTED, "type", "%s cannot be sent by this version", type);
-}
-
 static int version_check(const json_t *j, struct err *e)
 {
 	const json_t *v = json_object_get(j, "version");
@@ -82,21 +71,53 @@ static int assets_check(const struct request_doc *d, const struct request_checks
 	return 0;
 }
 
+/* How each type is about an earlier request; the others may go on from one or stand alone. */
+static const char *const relations[TYPE_N] = {
+	[TYPE_EXTEND] = "extension",
+	[TYPE_WITHDRAW] = "withdrawal",
+};
+
+const char *request_relation(enum request_type t)
+{
+	return relations[t];
+}
+
+static int relation_check(const struct request_doc *d, struct err *e)
+{
+	const char *kind = str(json_object_get(d->json, "relation"), "kind");
+	const char *of = str(json_object_get(d->json, "relation"), "of");
+	const char *wanted = relations[d->type];
+
+	if (strcmp(kind, "new") != 0 && !of)
+		return err_set(e, ERR_FIELD_MISSING, "relation.of", "which earlier request");
+	if (wanted && strcmp(kind, wanted) != 0)
+		return err_set(e, ERR_INVAL, "relation.kind", "of %s is %s",
+			       request_type_row(d->type)->text, wanted);
+	if (!wanted && strcmp(kind, "new") != 0 && strcmp(kind, "extension") != 0)
+		return err_set(e, ERR_INVAL, "relation.kind", "%s is of another type", kind);
+	if (wanted && !request_id_valid(of))
+		return err_set(e, ERR_FORMAT, "relation.of", "must be the earlier request's id");
+	return 0;
+}
+
 static int rules_check(const struct request_doc *d, struct err *e)
 {
 	const struct request_type_row *t = request_type_row(d->type);
-	const json_t *relation = json_object_get(d->json, "relation");
 	const json_t *handling = json_object_get(d->json, "handling");
+	int r = relation_check(d, e);
 
+	if (r < 0)
+		return r;
 	if (strcmp(d->from, d->to) == 0)
 		return err_set(e, ERR_INVAL, "to", "is the requesting node itself");
-	if (strcmp(str(relation, "kind"), "extension") == 0 && !str(relation, "of"))
-		return err_set(e, ERR_FIELD_MISSING, "relation.of", "is required for an extension");
 	if (strcmp(d->handling, "H3") == 0 && !str(handling, "text"))
 		return err_set(e, ERR_FIELD_MISSING, "handling.text", "H3 must state its limits");
 	if (d->valid_until_s && d->valid_until_s <= d->created_s)
 		return err_set(e, ERR_RANGE, "valid_until", "is not after created_at");
-	if (json_object_get(d->json, "term_days") && !(t->flags & TYPE_TERM))
+	if (d->type == TYPE_EXTEND && !json_object_get(d->json, "term_days"))
+		return err_set(e, ERR_FIELD_MISSING, "term_days", "how much longer, in days");
+	if (json_object_get(d->json, "term_days") && !(t->flags & TYPE_TERM) &&
+	    d->type != TYPE_EXTEND)
 		return err_set(e, ERR_INVAL, "term_days", "%s has no term", t->text);
 	return 0;
 }
@@ -118,6 +139,8 @@ static void request_fill(struct request_doc *d)
 	d->assets = json_object_get(d->json, "assets");
 	d->created_s = when(d->json, "created_at");
 	d->valid_until_s = when(d->json, "valid_until");
+	if (request_type_row(d->type)->flags & TYPE_EARLIER)
+		d->earlier = str(json_object_get(d->json, "relation"), "of");
 	d->term_days = term ? json_integer_value(term) : request_type_row(d->type)->term_days;
 }
 
@@ -127,17 +150,20 @@ int request_doc_check(json_t *j, const struct request_checks *checks, struct req
 	_cleanup_(request_doc_done) struct request_doc d = {.json = json_incref(j),
 							    .warnings = json_array()};
 	const char *type = str(j, "type");
+	bool known;
 	int r;
 
 	if (!d.warnings)
 		return err_set(e, ERR_NOMEM, NULL, NULL);
-	if ((r = version_check(j, e)) < 0 || (r = later_check(j, e)) < 0)
+	if ((r = version_check(j, e)) < 0)
 		return r;
-	r = request_fields_check(j, SUB_REQUEST, type && strcmp(type, "TEST") == 0, d.warnings, e);
+	known = type && request_type_parse(type, &d.type) >= 0;
+	r = request_fields_check(j, SUB_REQUEST,
+				 known && request_type_row(d.type)->flags & TYPE_BARE, d.warnings,
+				 e);
 	if (r < 0)
 		return r;
-	if (request_type_parse(type, &d.type) < 0 ||
-	    request_class_parse(str(j, "class"), &d.class) < 0)
+	if (!known || request_class_parse(str(j, "class"), &d.class) < 0)
 		return err_set(e, ERR_INVAL, "type", NULL);
 	request_fill(&d);
 	if ((r = rules_check(&d, e)) < 0 || (r = assets_check(&d, checks, e)) < 0)
@@ -169,6 +195,20 @@ void request_doc_done(struct request_doc *d)
 
 /* ---- events ---- */
 
+/* What the answer to each type must say, and no other step may. */
+static const char *const answers[TYPE_N] = {
+	[TYPE_EXTEND] = "term_until",
+	[TYPE_WITHDRAW] = "deleted_sha256",
+};
+
+static bool says_own(const json_t *j)
+{
+	for (unsigned t = 0; t < TYPE_N; t++)
+		if (answers[t] && str(j, answers[t]))
+			return true;
+	return false;
+}
+
 static int needs_check(const struct event_doc *d, struct err *e)
 {
 	unsigned needs = request_event_row(d->event)->needs;
@@ -182,7 +222,7 @@ static int needs_check(const struct event_doc *d, struct err *e)
 	if (needs & NEEDS_TO && !json_object_get(d->json, "to"))
 		return err_set(e, ERR_FIELD_MISSING, "to",
 			       "must name the authority that it was handed to");
-	if (needs & NEEDS_ANSWER && !str(d->json, "text") && !d->outcome)
+	if (needs & NEEDS_ANSWER && !str(d->json, "text") && !d->outcome && !says_own(d->json))
 		return err_set(e, ERR_FIELD_MISSING, "text",
 			       "an answer needs a text or an outcome");
 	if (d->outcome && !(needs & NEEDS_ANSWER))
@@ -216,6 +256,7 @@ static void event_fill(struct event_doc *d)
 	d->outcome = json_object_get(d->json, "outcome");
 	d->at_s = when(d->json, "at");
 	d->delivered_s = when(d->json, "delivered_at");
+	d->term_until_s = when(d->json, "term_until");
 }
 
 int event_doc_check(json_t *j, struct event_doc *ret, struct err *e)
@@ -302,14 +343,29 @@ static int items_check(const json_t *items, const struct request_doc *d, bool no
 	return 0;
 }
 
+static int answer_check(const struct event_doc *ev, const struct request_doc *d, struct err *e)
+{
+	const char *own = ev->event == EVENT_ANSWER ? answers[d->type] : NULL;
+
+	for (unsigned t = 0; t < TYPE_N; t++)
+		if (answers[t] && str(ev->json, answers[t]) && (!own || strcmp(own, answers[t])))
+			return err_set(e, ERR_INVAL, answers[t], "belongs to the answer to %s only",
+				       request_type_row(t)->text);
+	if (own && !str(ev->json, own))
+		return err_set(e, ERR_FIELD_MISSING, own, "is what the answer to %s says",
+			       request_type_row(d->type)->text);
+	return 0;
+}
+
 int event_doc_outcome(const struct event_doc *ev, const struct request_doc *d, struct err *e)
 {
 	unsigned flags = request_type_row(d->type)->flags;
 	const json_t *o = ev->outcome, *items = json_object_get(o, "items");
 	bool nothing;
+	int r = answer_check(ev, d, e);
 
-	if (ev->event != EVENT_ANSWER)
-		return 0;
+	if (r < 0 || ev->event != EVENT_ANSWER)
+		return r;
 	if (!o)
 		return flags & TYPE_OUTCOME ? err_set(e, ERR_FIELD_MISSING, "outcome",
 						      "the answer to %s must say what is held",

@@ -27,18 +27,20 @@ struct request_doc {
 	/* Borrowed from json. */
 	const char *id, *from, *to, *case_ref;
 	const char *handling, *marking, *grade, *purpose, *basis;
+	const char *
+		earlier; /* id of the request that this is about; NULL for types that stand alone */
 	const json_t *assets; /* array, or NULL */
 	enum request_type type;
 	enum request_class class;
 	int64_t created_s, valid_until_s; /* Unix seconds; 0 when absent */
-	int64_t term_days;		  /* 0 when the type has no term */
+	int64_t term_days;		  /* 0 when the type has none */
 };
 
 /** request_doc_parse - decode and check one request part
  * In:      checks   may be NULL
  * Out:     ret      to be released with request_doc_done; untouched on failure
  * Limits:  len <= REQUEST_MAX
- * Returns: 0; as json_parse and request_fields_check; -ERR_VERSION; -ERR_UNSUPPORTED a type that is not sent yet; -ERR_CHECKSUM an
+ * Returns: 0; as json_parse and request_fields_check; -ERR_VERSION; -ERR_CHECKSUM an
  *          address with a mistake, the likely one in e; -ERR_NETWORK an address of another chain; -ERR_AMOUNT more than the output
  *          holds; -ERR_SECRET a private key in place of an address
  * Source:  docs/protocol/request.md 2, 3 */
@@ -47,6 +49,8 @@ int request_doc_parse(const void *p, size_t len, const struct request_checks *ch
 /** request_doc_check - the same for an object that is already there; takes a reference of its own */
 int request_doc_check(json_t *j, const struct request_checks *checks, struct request_doc *ret,
 		      struct err *e) WARN_UNUSED;
+/** request_relation - relation.kind of a type that is about an earlier request; NULL for a type that may stand alone */
+const char *request_relation(enum request_type t);
 /** request_doc_done - release; safe on a zeroed struct */
 void request_doc_done(struct request_doc *d);
 
@@ -56,8 +60,8 @@ struct event_doc {
 	const char *id, *request, *officer, *re; /* re: NULL when absent */
 	const json_t *outcome;			 /* or NULL */
 	enum request_event event;
-	enum request_ground ground; /* when the event is REFUSE */
-	int64_t at_s, delivered_s;  /* Unix seconds; delivered_s 0 when absent */
+	enum request_ground ground;		 /* when the event is REFUSE */
+	int64_t at_s, delivered_s, term_until_s; /* Unix seconds; 0 when absent */
 };
 
 /** event_doc_parse - decode and check one event part: its fields, and those that its event must carry
@@ -69,8 +73,8 @@ int event_doc_check(json_t *j, struct event_doc *ret, struct err *e) WARN_UNUSED
 void event_doc_done(struct event_doc *d);
 
 /** event_doc_outcome - check the outcome of an answer against its request: blocks that exist, each once, requested as requested,
- *                      held not above requested without a reason
- * Returns: 0; -ERR_FIELD_MISSING type FREEZE without outcome, or without its time; -ERR_AMOUNT; -ERR_RANGE; -ERR_INVAL */
+ *                      held not above requested without a reason; and what only the answer to one type says
+ * Returns: 0; -ERR_FIELD_MISSING type FREEZE without outcome, or without its time, EXTEND without term_until ...; -ERR_AMOUNT; -ERR_RANGE; -ERR_INVAL */
 int event_doc_outcome(const struct event_doc *ev, const struct request_doc *d,
 		      struct err *e) WARN_UNUSED;
 

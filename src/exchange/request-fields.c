@@ -7,7 +7,7 @@
 struct walk {
 	char path[ERR_FIELD_MAX];
 	size_t len;
-	bool drill;
+	bool bare;
 	json_t *warnings;
 	struct err *e;
 };
@@ -162,18 +162,26 @@ static int check_hex(struct walk *w, const struct request_field_row *f, const js
 	return r;
 }
 
+bool request_id_valid(const char *s)
+{
+	if (strlen(s) != REQUEST_ID_LEN)
+		return false;
+	for (size_t i = 0; i < REQUEST_ID_LEN; i++) {
+		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+
+		if (dash ? s[i] != '-' : !strchr("0123456789abcdef", s[i]))
+			return false;
+	}
+	return true;
+}
+
 static int check_id(struct walk *w, const struct request_field_row *f, const json_t *v)
 {
 	int r;
 	const char *s = string_in(w, v, f->min, f->max, &r);
 
-	for (size_t i = 0; s && i < REQUEST_ID_LEN; i++) {
-		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-		bool good = dash ? s[i] == '-' : (s[i] && strchr("0123456789abcdef", s[i]));
-
-		if (!good)
-			return err_set(w->e, ERR_FORMAT, w->path, "must be a UUID in lower case");
-	}
+	if (s && !request_id_valid(s))
+		return err_set(w->e, ERR_FORMAT, w->path, "must be a UUID in lower case");
 	return r;
 }
 
@@ -315,7 +323,7 @@ static int check_missing(struct walk *w, const json_t *j, enum request_sub objec
 
 	for (size_t i = 0; i < n; i++) {
 		if (f[i].object != object || f[i].need == NEED_OPT ||
-		    (f[i].need == NEED_CASE && w->drill))
+		    (f[i].need == NEED_CASE && w->bare))
 			continue;
 		if (!json_object_get(j, f[i].name)) {
 			push_name(w, f[i].name);
@@ -345,10 +353,10 @@ static int check_object(struct walk *w, const json_t *j, enum request_sub object
 	return check_missing(w, j, object);
 }
 
-int request_fields_check(const json_t *j, enum request_sub object, bool drill, json_t *warnings,
+int request_fields_check(const json_t *j, enum request_sub object, bool bare, json_t *warnings,
 			 struct err *e)
 {
-	struct walk w = {.drill = drill, .warnings = warnings, .e = e};
+	struct walk w = {.bare = bare, .warnings = warnings, .e = e};
 
 	return check_object(&w, j, object);
 }

@@ -16,16 +16,19 @@ enum {
 /** request_fields_check - every field known, well-formed and in its limits, all needed ones present
  * In:      j         the object
  *          object    SUB_REQUEST or SUB_ACT
- *          drill     a TEST: fields that only a case has are not needed
+ *          bare      fields that only a case has are not needed
  *          warnings  JSON array that gets {"field", "message"} of what was carried unchecked; may be NULL
  * Returns: 0; -ERR_FIELD_MISSING, -ERR_FIELD_UNKNOWN (a name that starts with "!"), -ERR_INVAL, -ERR_RANGE, -ERR_FORMAT,
  *          -ERR_OVERSIZE, -ERR_HANDLING (unknown handling code or marking), -ERR_NOMEM; e->field is the path, "assets[2].txid" */
-int request_fields_check(const json_t *j, enum request_sub object, bool drill, json_t *warnings,
+int request_fields_check(const json_t *j, enum request_sub object, bool bare, json_t *warnings,
 			 struct err *e) WARN_UNUSED;
 
 /** request_warn - append one warning; beyond REQUEST_WARNINGS_MAX they are dropped
  * Returns: 0; -ERR_NOMEM */
 int request_warn(json_t *warnings, const char *field, const char *message) WARN_UNUSED;
+
+/** request_id_valid - a UUID in lower case, as ids of requests and steps are */
+bool request_id_valid(const char *s);
 
 /** dec_valid - decimal digits without sign or leading zero, at most max digits
  * dec_cmp - compare two such strings as numbers: negative, 0, positive */

@@ -26,7 +26,9 @@ struct request_row {
 	enum request_state state;
 	uint8_t hash32[32]; /* of the body */
 	char author[EXCHANGE_NAME_MAX + 1];
-	uint8_t message16[16]; /* the parcel that carried the request */
+	char earlier[REQUEST_ID_LEN + 1]; /* the request that this one is about, or "" */
+	int64_t erased_s;		  /* since when only this row is left; 0 */
+	uint8_t message16[16];		  /* the parcel that carried the request */
 	bool has_message;
 	int64_t created_s, sent_s, delivered_s; /* delivered: receiver's signed time; 0 when not */
 	char question[REQUEST_ID_LEN + 1];	/* event id of the open question, or "" */
@@ -36,6 +38,10 @@ struct request_row {
 enum { REQUEST_EVENT_LIFE_S = 14 * 86400 }; /* delivery of steps is tried this long */
 
 /* ---- request.c ---- */
+/** request_denied - write a denial of what a person tried to the log, in a transaction of its own
+ * Returns: r; what writing it returned, when that failed */
+int request_denied(struct requests *q, const struct actor *a, const char *what, const char *id,
+		   int r, struct err *e) WARN_UNUSED;
 /** request_expire - the step of the machine when the validity has ended; the caller has asked the table */
 int request_expire(struct requests *q, struct request_row *row, struct err *e) WARN_UNUSED;
 
@@ -56,7 +62,7 @@ int row_load(struct requests *q, const char *id, struct request_row *ret,
 int row_load_by_message(struct requests *q, enum request_side side, const uint8_t id16[static 16],
 			const char *peer, struct request_row *ret, struct err *e) WARN_UNUSED;
 int row_update(struct requests *q, const struct request_row *r, struct err *e) WARN_UNUSED;
-/** row_doc - the request's part, decoded again from its row */
+/** row_doc - the request's part, decoded again from its row. Returns: 0; -ERR_ERASED; -ERR_NOENT; as request_doc_parse */
 int row_doc(struct requests *q, const char *id, struct request_doc *ret, struct err *e) WARN_UNUSED;
 /** row_due - set the order of the list from the clocks */
 int row_due(struct requests *q, const char *id, struct err *e) WARN_UNUSED;
@@ -90,6 +96,9 @@ int request_part_post(struct requests *q, const struct request_doc *d, const cha
 		      const char *officer, const char *media_type, const char *body,
 		      size_t body_len, int64_t expires_s, uint8_t ret_id16[static 16],
 		      struct err *e) WARN_UNUSED;
+/** request_clock_begin - start a clock whose start is in the time of the node that signed it */
+int request_clock_begin(struct requests *q, const char *id, enum clock_kind k, int64_t start_s,
+			int64_t due_s, int64_t first_s, struct err *e) WARN_UNUSED;
 /** request_start_clocks - acknowledgement and answer, from the receiver's signed delivery time
  * request_count_from - the same clocks, from another delivery time than was believed; what has rung, stood or ended stays */
 int request_start_clocks(struct requests *q, const struct request_row *row,

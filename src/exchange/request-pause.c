@@ -113,7 +113,7 @@ int request_pause(struct requests *q, const struct request_row *row, struct err 
 	const struct clock_pause *p = &c.pause;
 	int r;
 
-	if (request_class_row(row->class)->flags & CLASS_NO_PAUSE)
+	if (request_class_row(row->class)->flags & CLASS_NO_PAUSE || row->erased_s)
 		return 0;
 	if ((r = scan(&c, e)) < 0 || !p->since_s || (r = day_over(&c, e)) < 0)
 		return r;

@@ -2,7 +2,7 @@
  * What comes from the peer: requests, their events, and receipts for what was sent. Every function here runs inside the
  * exchange's own transaction: an error undoes all of it and becomes the peer's signed refusal. */
 #include "crypto/crypto.h"
-#include "exchange/request-int.h"
+#include "exchange/request-earlier.h"
 
 enum { HOUR_S = 3600 };
 
@@ -80,9 +80,11 @@ static int receive(struct requests *q, const struct request_doc *d,
 	snprintf(row.id, sizeof(row.id), "%s", d->id);
 	snprintf(row.peer, sizeof(row.peer), "%s", m->from);
 	snprintf(row.author, sizeof(row.author), "%s", m->officer);
+	snprintf(row.earlier, sizeof(row.earlier), "%s", d->earlier ? d->earlier : "");
 	snprintf(who, sizeof(who), "%s/%s", m->from, m->officer);
 	if ((r = check_twice(q, d, row.hash32, e)) < 0 ||
 	    (r = check_peer_limit(q, m->from, e)) < 0 ||
+	    (r = earlier_check(q, d, SIDE_RECEIVER, m->from, e)) < 0 ||
 	    (r = row_insert(q, &row, part->p, part->len, d->case_ref, e)) < 0 ||
 	    (r = request_start_clocks(q, &row, e)) < 0 || (r = row_due(q, row.id, e)) < 0)
 		return r;

@@ -61,6 +61,17 @@ static const struct store_migration steps[] = {
 		"ALTER TABLE request_clock ADD COLUMN paused_first BIGINT NOT NULL DEFAULT 0; "
 		"ALTER TABLE request ADD COLUMN paused_by TEXT NOT NULL DEFAULT ''",
 	},
+	{
+		6,
+		"requests about an earlier one, tombstones, legal holds",
+		"ALTER TABLE request ADD COLUMN earlier TEXT NOT NULL DEFAULT '';"
+		"ALTER TABLE request ADD COLUMN erased_at BIGINT NOT NULL DEFAULT 0;"
+		"CREATE INDEX request_by_earlier ON request (earlier) WHERE earlier <> '';"
+		"CREATE TABLE request_hold (request TEXT PRIMARY KEY REFERENCES request (id), officer TEXT NOT NULL, "
+		"reason TEXT NOT NULL, since BIGINT NOT NULL)",
+		"DROP TABLE request_hold; DROP INDEX request_by_earlier; ALTER TABLE request DROP COLUMN erased_at; "
+		"ALTER TABLE request DROP COLUMN earlier",
+	},
 };
 
 const struct store_schema *request_schema(void)
@@ -114,18 +125,19 @@ int row_insert(struct requests *q, const struct request_row *r, const char *body
 {
 	static const char sql[] =
 		"INSERT INTO request (id, side, peer, type, class, state, case_ref, body, hash, author, message, created_at, sent_at, "
-		"delivered_at, changed_at, question, conflict, over, next_due) "
-		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, 0, ?)";
-	int64_t n = store_exec(
-		q->s, sql,
-		VALS(val_text(r->id), val_i64(r->side), val_text(r->peer),
-		     val_text(request_type_row(r->type)->text),
-		     val_text(request_class_row(r->class)->text),
-		     val_text(request_state_row(r->state)->text), val_text(case_ref),
-		     val_textn(body, body_len), val_blob(r->hash32, sizeof(r->hash32)),
-		     val_text(r->author), val_message(r), val_i64(r->created_s), val_i64(r->sent_s),
-		     val_i64(r->delivered_s), val_i64(request_steady_s(q)), val_i64(CLOCK_NEVER)),
-		e);
+		"delivered_at, changed_at, question, conflict, over, next_due, earlier) "
+		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, 0, ?, ?)";
+	int64_t n = store_exec(q->s, sql,
+			       VALS(val_text(r->id), val_i64(r->side), val_text(r->peer),
+				    val_text(request_type_row(r->type)->text),
+				    val_text(request_class_row(r->class)->text),
+				    val_text(request_state_row(r->state)->text), val_text(case_ref),
+				    val_textn(body, body_len),
+				    val_blob(r->hash32, sizeof(r->hash32)), val_text(r->author),
+				    val_message(r), val_i64(r->created_s), val_i64(r->sent_s),
+				    val_i64(r->delivered_s), val_i64(request_steady_s(q)),
+				    val_i64(CLOCK_NEVER), val_text(r->earlier)),
+			       e);
 
 	return n < 0 ? (int)n : 0;
 }
@@ -142,6 +154,7 @@ static int row_read(struct store_rows *rows, struct request_row *ret, struct err
 		.created_s = row_i64(rows, "created_at"),
 		.sent_s = row_i64(rows, "sent_at"),
 		.delivered_s = row_i64(rows, "delivered_at"),
+		.erased_s = row_i64(rows, "erased_at"),
 		.conflict = row_i64(rows, "conflict"),
 		.has_message = !row_null(rows, "message"),
 	};
@@ -149,6 +162,7 @@ static int row_read(struct store_rows *rows, struct request_row *ret, struct err
 	copy_text(rows, "peer", ret->peer, sizeof(ret->peer));
 	copy_text(rows, "author", ret->author, sizeof(ret->author));
 	copy_text(rows, "question", ret->question, sizeof(ret->question));
+	copy_text(rows, "earlier", ret->earlier, sizeof(ret->earlier));
 	row_copy(rows, "hash", ret->hash32, sizeof(ret->hash32));
 	if (ret->has_message)
 		row_copy(rows, "message", ret->message16, sizeof(ret->message16));
@@ -163,7 +177,7 @@ static int row_read(struct store_rows *rows, struct request_row *ret, struct err
 
 #define ROW_COLUMNS                                                                                                       \
 	"SELECT id, side, peer, type, class, state, hash, author, message, created_at, sent_at, delivered_at, question, " \
-	"conflict FROM request "
+	"conflict, earlier, erased_at FROM request "
 
 int row_load(struct requests *q, const char *id, struct request_row *ret, struct err *e)
 {
@@ -227,5 +241,7 @@ int row_doc(struct requests *q, const char *id, struct request_doc *ret, struct 
 		return r < 0 ? r : err_set(e, ERR_NOENT, "id", "no request %s here", id);
 	body = row_text(&rows, "body", &len);
 	r = row_err(&rows, e);
+	if (r >= 0 && !len)
+		return err_set(e, ERR_ERASED, "id", NULL);
 	return r < 0 ? r : request_doc_parse(body, len, NULL, ret, e);
 }

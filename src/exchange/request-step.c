@@ -3,14 +3,14 @@
  *
  * Invariants: 1. nothing here runs outside of the caller's write transaction; 2. a step that the table refuses has changed
  * nothing; 3. a step that leaves the state as it was because the two sides crossed is recorded, and has no effect, but for an
- * answer to a closed or withdrawn request, which says what is held now; 4. clocks
+ * answer to a closed or withdrawn request, which says what is held now, and to one about an earlier request; 4. clocks
  * are ended by the time of the side that made the step, so that both nodes compute the same, and the pause is computed anew from
  * all that is recorded, crossed or not. */
 #include "base/time.h"
 #include "crypto/crypto.h"
 #include "exchange/directory.h"
 #include "exchange/fault.h"
-#include "exchange/request-int.h"
+#include "exchange/request-earlier.h"
 #include <assert.h>
 
 typedef int effect(struct requests *q, struct request_row *row, const struct request_act *act,
@@ -36,9 +36,11 @@ int request_part_post(struct requests *q, const struct request_doc *d, const cha
 		      size_t body_len, int64_t expires_s, uint8_t ret_id16[static 16],
 		      struct err *e)
 {
+	enum request_class class;
+	int r = earlier_class(q, d, &class, e);
 	const struct exchange_part part = {media_type, body, body_len};
 	const struct exchange_post post = {
-		.class = lane(d->class),
+		.class = lane(class),
 		.to = &peer,
 		.to_n = 1,
 		.expires_s = expires_s,
@@ -53,7 +55,7 @@ int request_part_post(struct requests *q, const struct request_doc *d, const cha
 		.parts_n = 1,
 	};
 
-	return exchange_post(q->x, &post, ret_id16, e);
+	return r < 0 ? r : exchange_post(q->x, &post, ret_id16, e);
 }
 
 /* Steady time minus the time of the node whose clock the deadlines are in, as far as this node knows. */
@@ -65,8 +67,8 @@ static int64_t ahead_s(const struct requests *q)
 typedef int clock_setter(struct store *s, const char *request, enum clock_kind k, int64_t start_s,
 			 int64_t due_s, int64_t ahead_s, int64_t first_s, struct err *e);
 
-static int clock_begin(struct requests *q, const char *id, enum clock_kind k, int64_t start_s,
-		       int64_t due_s, int64_t first_s, struct err *e)
+int request_clock_begin(struct requests *q, const char *id, enum clock_kind k, int64_t start_s,
+			int64_t due_s, int64_t first_s, struct err *e)
 {
 	return clock_start(q->s, id, k, start_s, due_s, ahead_s(q), first_s, e);
 }
@@ -136,8 +138,8 @@ static int effect_submit(struct requests *q, struct request_row *row, const stru
 	snprintf(a.author, sizeof(a.author), "%s", row->author);
 	r = approval_open(q->s, row->id, &a, e);
 	return r < 0 ? r
-		     : clock_begin(q, row->id, CLOCK_APPROVAL, now, now + CLOCK_APPROVAL_S,
-				   CLOCK_APPROVAL_S + 1, e);
+		     : request_clock_begin(q, row->id, CLOCK_APPROVAL, now, now + CLOCK_APPROVAL_S,
+					   CLOCK_APPROVAL_S + 1, e);
 }
 
 static int effect_end_approval(struct requests *q, struct request_row *row,
@@ -152,8 +154,8 @@ static int start_sent_clocks(struct requests *q, const struct request_row *row, 
 {
 	int64_t receipt = row->sent_s + limits_of(q, row->class).receipt_s;
 
-	return clock_begin(q, row->id, CLOCK_RECEIPT, row->sent_s, receipt, receipt - row->sent_s,
-			   e);
+	return request_clock_begin(q, row->id, CLOCK_RECEIPT, row->sent_s, receipt,
+				   receipt - row->sent_s, e);
 }
 
 static int effect_send(struct requests *q, struct request_row *row, const struct request_act *act,
@@ -166,6 +168,8 @@ static int effect_send(struct requests *q, struct request_row *row, const struct
 	int r = row_doc(q, row->id, &d, e);
 
 	if (r < 0)
+		return r;
+	if ((r = earlier_check(q, &d, SIDE_ORIGIN, row->peer, e)) < 0)
 		return r;
 	if (d.valid_until_s && d.valid_until_s <= act->at_s)
 		return err_set(e, ERR_EXPIRED, "valid_until", "has passed; draft it anew");
@@ -215,8 +219,8 @@ static int effect_deliver(struct requests *q, struct request_row *row,
 	if ((r = request_start_clocks(q, row, e)) < 0 || (r = row_doc(q, row->id, &d, e)) < 0 ||
 	    !d.valid_until_s)
 		return r;
-	return clock_begin(q, row->id, CLOCK_EXPIRY, row->sent_s, d.valid_until_s,
-			   d.valid_until_s - row->sent_s, e);
+	return request_clock_begin(q, row->id, CLOCK_EXPIRY, row->sent_s, d.valid_until_s,
+				   d.valid_until_s - row->sent_s, e);
 }
 
 static int effect_fail(struct requests *q, struct request_row *row, const struct request_act *act,
@@ -317,7 +321,7 @@ static int effect_answer(struct requests *q, struct request_row *row, const stru
 	if (r < 0)
 		return r;
 	if (to > from &&
-	    (r = clock_begin(q, row->id, CLOCK_TERM, from, to, (to - from) / 2, e)) < 0)
+	    (r = request_clock_begin(q, row->id, CLOCK_TERM, from, to, (to - from) / 2, e)) < 0)
 		return r;
 	if (to > from && row->state != STATE_WITHDRAWN) /* the one that a withdrawal ends */
 		return 0;
@@ -469,6 +473,8 @@ int request_apply(struct requests *q, struct request_row *row, const struct requ
 	crossed = to == from && act->event != EVENT_INTERIM && act->event != EVENT_ANSWER;
 	row->state = to;
 	if (!crossed && (r = effects[act->event](q, row, act, e)) < 0)
+		return r;
+	if (act->event == EVENT_ANSWER && (r = earlier_answer(q, row, act, e)) < 0)
 		return r;
 	if ((r = row_update(q, row, e)) < 0 || (r = step_audit(q, row, act, from, &seq, e)) < 0 ||
 	    (r = event_insert(q, row, act, from, seq, e)) < 0 || (r = request_pause(q, row, e)) < 0)

@@ -75,6 +75,7 @@ enum request_action {
 	ACTION_REPLY,
 	ACTION_WITHDRAW,
 	ACTION_CLOSE,
+	ACTION_HOLD, /* legal hold: stands against erasing */
 	ACTION_N
 };
 enum { /* flags of rows */
@@ -82,7 +83,8 @@ enum { /* flags of rows */
        TYPE_NO_REPLY = 1 << 1,
        TYPE_OUTCOME = 1 << 2,
        TYPE_TERM = 1 << 3,
-       TYPE_LATER = 1 << 4,
+       TYPE_EARLIER = 1 << 4,
+       TYPE_BARE = 1 << 5,
        CLASS_FOUR_EYES = 1 << 0,
        CLASS_NO_PAUSE = 1 << 1,
        CLASS_WORKING_DAY = 1 << 2,

@@ -2,7 +2,8 @@
  * Requests as JSON for people and programs: one with everything, and pages of a list. */
 #include "base/text.h"
 #include "base/time.h"
-#include "exchange/request-int.h"
+#include "exchange/request-earlier.h"
+#include "exchange/request-erase-int.h"
 
 enum { PAGE_DEFAULT = 50, ID_PREFIX_MIN = 8, SQL_MAX = 1024 };
 
@@ -208,7 +209,7 @@ static json_t *may_json(const struct actor *a, const struct request_row *row)
 {
 	_cleanup_(json_decrefp) json_t *list = json_array();
 
-	for (unsigned v = 0; v < EVENT_N; v++) {
+	for (unsigned v = 0; v < EVENT_N && !row->erased_s; v++) {
 		const struct request_event_row *event = request_event_row(v);
 		const struct request_step s = {.from = row->state,
 					       .event = v,
@@ -247,6 +248,8 @@ static json_t *head_json(struct requests *q, const struct request_row *row,
 	put_time(o, "created_at", row->created_s, &failed);
 	put_time(o, "sent_at", row->sent_s, &failed);
 	put_time(o, "delivered_at", row->delivered_s, &failed);
+	put_time(o, "erased_at", row->erased_s, &failed);
+	put_text(o, "earlier", row->earlier, &failed);
 	put(o, "clocks", clocks_json(clocks, clocks_n, now_s), &failed);
 	put_time(o, "now", request_wall_s(q), &failed);
 	return failed ? NULL : TAKE_PTR(o);
@@ -266,14 +269,15 @@ int request_view(struct requests *q, const struct actor *a, const struct request
 	struct clock_row clocks[CLOCK_KINDS];
 	int n = clock_list(q->s, row->id, clocks, e), r;
 
-	if (n < 0 || (r = row_doc(q, row->id, &d, e)) < 0)
+	if (n < 0 || (!row->erased_s && (r = row_doc(q, row->id, &d, e)) < 0))
 		return n < 0 ? n : r;
 	o = head_json(q, row, clocks, n);
-	if (!o || json_object_set(o, "request", d.json) < 0 ||
-	    json_object_set(o, "warnings", d.warnings) < 0 ||
+	if (!o || put_opt(o, "request", json_incref(d.json)) < 0 ||
+	    put_opt(o, "warnings", json_incref(d.warnings)) < 0 ||
 	    json_object_set_new(o, "may", may_json(a, row)) < 0)
 		return err_set(e, ERR_NOMEM, NULL, NULL);
-	if ((r = delivery_json(q, row, &delivery, e)) < 0 ||
+	if ((r = hold_view(q, row, o, e)) < 0 || (r = earlier_view(q, row, o, e)) < 0 ||
+	    (r = delivery_json(q, row, &delivery, e)) < 0 ||
 	    (r = put_opt(o, "delivery", delivery)) < 0 ||
 	    (r = approval_json(q, row, &approval, e)) < 0 ||
 	    (r = put_opt(o, "approval", approval)) < 0 ||

@@ -8,7 +8,7 @@
 #include "base/time.h"
 #include "crypto/crypto.h"
 #include "exchange/directory.h"
-#include "exchange/request-int.h"
+#include "exchange/request-earlier.h"
 
 enum { HOUR_S = 3600 };
 
@@ -87,8 +87,8 @@ static bool is_denial(int r)
 }
 
 /* Write a denial to the log. Failing to is the error that the caller sees instead. */
-static int denied(struct requests *q, const struct actor *a, const char *what, const char *id,
-		  int r, struct err *e)
+int request_denied(struct requests *q, const struct actor *a, const char *what, const char *id,
+		   int r, struct err *e)
 {
 	struct request_row row = {0};
 	STORE_TXN(txn);
@@ -171,6 +171,16 @@ static json_t *sub_object(json_t *o, const char *name)
 	return json_object_get(o, name);
 }
 
+static const char *relation_kind(const json_t *o)
+{
+	const char *type = json_string_value(json_object_get(o, "type"));
+	enum request_type t;
+
+	if (type && request_type_parse(type, &t) == 0 && request_relation(t))
+		return request_relation(t);
+	return json_object_get(json_object_get(o, "relation"), "of") ? "extension" : "new";
+}
+
 /* A member that is there with the wrong type gets no defaults; the check behind names it. */
 static int fill_defaults(json_t *o)
 {
@@ -188,7 +198,7 @@ static int fill_defaults(json_t *o)
 		r |= set_default(secrecy, "subject", json_string("must-not-know")) |
 		     set_default(secrecy, "custodian", json_string("ask-first"));
 	if (relation)
-		r |= set_default(relation, "kind", json_string("new"));
+		r |= set_default(relation, "kind", json_string(relation_kind(o)));
 	r |= set_default(o, "language", json_string("en")) |
 	     set_default(o, "reply_language", json_string("en"));
 	return r ? -ERR_NOMEM : 0;
@@ -202,6 +212,7 @@ static int draft_json(struct requests *q, const json_t *in, int64_t now_s, json_
 	_cleanup_(json_decrefp) json_t *o = NULL;
 	_cleanup_(json_decrefp) json_t *given = json_is_object(in) ? json_deep_copy(in) : NULL;
 	char id[REQUEST_ID_LEN + 1], at[TIME_TEXT_MAX];
+	int r;
 
 	if (!json_is_object(in))
 		return err_set(e, ERR_INVAL, NULL, "a request is an object");
@@ -212,7 +223,11 @@ static int draft_json(struct requests *q, const json_t *in, int64_t now_s, json_
 	request_uuid(q, id);
 	o = json_pack("{s:i, s:s, s:s, s:s}", "version", 1, "id", id, "from", q->node, "created_at",
 		      time_utc(now_s, at));
-	if (!o || !given || json_object_update(o, given) < 0 || fill_defaults(o) < 0)
+	if (!o || !given || json_object_update(o, given) < 0)
+		return err_set(e, ERR_NOMEM, NULL, NULL);
+	if ((r = earlier_defaults(q, o, e)) < 0)
+		return r;
+	if (fill_defaults(o) < 0)
 		return err_set(e, ERR_NOMEM, NULL, NULL);
 	*ret = TAKE_PTR(o);
 	return 0;
@@ -240,6 +255,7 @@ static int draft_insert(struct requests *q, const struct actor *a, const struct 
 	snprintf(row.id, sizeof(row.id), "%s", d->id);
 	snprintf(row.peer, sizeof(row.peer), "%s", d->to);
 	snprintf(row.author, sizeof(row.author), "%s", a->officer);
+	snprintf(row.earlier, sizeof(row.earlier), "%s", d->earlier ? d->earlier : "");
 	r = row_insert(q, &row, body, strlen(body), d->case_ref, e);
 	if (r < 0)
 		return r;
@@ -267,8 +283,9 @@ static int draft(struct requests *q, const struct actor *a, const json_t *in, js
 		return err_set(e, ERR_MEMBER_UNKNOWN, "to", "%s is not a member of this network",
 			       d.to);
 	if ((r = store_begin(q->s, STORE_WRITE, &txn, e)) < 0 ||
-	    (r = check_limits(q, a->officer, e)) < 0 || (r = draft_insert(q, a, &d, &row, e)) < 0 ||
-	    (r = request_view(q, a, &row, ret, e)) < 0)
+	    (r = check_limits(q, a->officer, e)) < 0 ||
+	    (r = earlier_check(q, &d, SIDE_ORIGIN, d.to, e)) < 0 ||
+	    (r = draft_insert(q, a, &d, &row, e)) < 0 || (r = request_view(q, a, &row, ret, e)) < 0)
 		return r;
 	return store_commit(&txn, e);
 }
@@ -276,7 +293,7 @@ static int draft(struct requests *q, const struct actor *a, const json_t *in, js
 int request_draft(struct requests *q, const struct actor *a, const json_t *in, json_t **ret,
 		  struct err *e)
 {
-	return denied(q, a, "request.draft", NULL, draft(q, a, in, ret, e), e);
+	return request_denied(q, a, "request.draft", NULL, draft(q, a, in, ret, e), e);
 }
 
 /* ---- steps that stay at home ---- */
@@ -309,7 +326,7 @@ int request_submit(struct requests *q, const struct actor *a, const char *id, js
 {
 	struct request_act act = {.event = EVENT_SUBMIT};
 
-	return denied(q, a, "request.submit", id, step(q, a, id, &act, ret, e), e);
+	return request_denied(q, a, "request.submit", id, step(q, a, id, &act, ret, e), e);
 }
 
 int request_reject(struct requests *q, const struct actor *a, const char *id, const char *text,
@@ -317,7 +334,7 @@ int request_reject(struct requests *q, const struct actor *a, const char *id, co
 {
 	struct request_act act = {.event = EVENT_REJECT, .text = text};
 
-	return denied(q, a, "request.reject", id, step(q, a, id, &act, ret, e), e);
+	return request_denied(q, a, "request.reject", id, step(q, a, id, &act, ret, e), e);
 }
 
 int request_discard(struct requests *q, const struct actor *a, const char *id, json_t **ret,
@@ -325,7 +342,7 @@ int request_discard(struct requests *q, const struct actor *a, const char *id, j
 {
 	struct request_act act = {.event = EVENT_DISCARD};
 
-	return denied(q, a, "request.discard", id, step(q, a, id, &act, ret, e), e);
+	return request_denied(q, a, "request.discard", id, step(q, a, id, &act, ret, e), e);
 }
 
 static int approve(struct requests *q, const struct actor *a, const char *id,
@@ -358,7 +375,8 @@ static int approve(struct requests *q, const struct actor *a, const char *id,
 int request_approve(struct requests *q, const struct actor *a, const char *id,
 		    const char *sha256_hex, json_t **ret, struct err *e)
 {
-	return denied(q, a, "request.approve", id, approve(q, a, id, sha256_hex, ret, e), e);
+	return request_denied(q, a, "request.approve", id, approve(q, a, id, sha256_hex, ret, e),
+			      e);
 }
 
 /* ---- steps that travel ---- */
@@ -433,6 +451,8 @@ static int send_event(struct requests *q, const struct actor *a, struct request_
 		return r;
 	if (fill_requested(j, &d) < 0)
 		return err_set(e, ERR_NOMEM, NULL, NULL);
+	if (event == EVENT_ANSWER && (r = earlier_fill(q, row, &d, j, e)) < 0)
+		return r;
 	if ((r = event_doc_check(j, &ev, e)) < 0 || (r = event_doc_outcome(&ev, &d, e)) < 0)
 		return r;
 	body = json_text(ev.json);
@@ -495,7 +515,7 @@ int request_act(struct requests *q, const struct actor *a, const char *id, enum 
 	if (event >= EVENT_N || !request_event_on_wire(event) || !request_event_by_person(event))
 		return err_set(e, ERR_INVAL, "event", "is not a step that a person makes here");
 	snprintf(what, sizeof(what), "request.%s", request_event_row(event)->text);
-	return denied(q, a, what, id, act_travel(q, a, id, event, in, ret, e), e);
+	return request_denied(q, a, what, id, act_travel(q, a, id, event, in, ret, e), e);
 }
 
 /* The machine's own step that travels: the validity ended. */

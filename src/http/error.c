@@ -25,6 +25,7 @@ static const struct {
 	{ERR_STREAM_STOPPED, 409}, {ERR_MEMBER_UNKNOWN, 404}, {ERR_HANDLING, 422},
 	{ERR_SIGNED_OUT, 401},	   {ERR_STEP_UP, 403},	      {ERR_AMOUNT, 422},
 	{ERR_BUDGET, 422},	   {ERR_STALE, 409},	      {ERR_UNWITNESSED, 409},
+	{ERR_ERASED, 410},	   {ERR_LEGAL_HOLD, 409},
 };
 
 unsigned http_status(int code)

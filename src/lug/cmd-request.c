@@ -6,6 +6,7 @@
 #include "exchange/request-fields.h"
 #include "exchange/request.h"
 #include "lug/lug.h"
+#include "lug/request-call.h"
 #include "lug/request-out.h"
 
 /* ---- what the verbs share ---- */
@@ -70,40 +71,13 @@ static int put_file(json_t *o, const char *name, const char *path, struct err *e
 	return r;
 }
 
-static int path_of(const char *id, const char *step, char *out, size_t out_len, struct err *e)
-{
-	if (!id[0] || strspn(id, "0123456789abcdef-") != strlen(id) || strlen(id) > REQUEST_ID_LEN)
-		return err_set(e, ERR_INVAL, "id",
-			       "%s is not the id of a request, nor its beginning", id);
-	snprintf(out, out_len, "/v1/requests/%s%s%s", id, step ? "/" : "", step ? step : "");
-	return 0;
-}
-
-static int print_one(struct lug *l, STEALS json_t *j, struct err *e)
-{
-	_cleanup_(json_decrefp) json_t *owned = j;
-
-	return l->json ? lug_print_json(json_incref(owned), e) : request_print(l, owned, e);
-}
-
-static int call(struct lug *l, const char *id, const char *step, STEALS json_t *body, struct err *e)
-{
-	_cleanup_(json_decrefp) json_t *owned = body;
-	json_t *reply = NULL;
-	char path[128];
-	int r = path_of(id, step, path, sizeof(path), e);
-
-	if (r < 0 || (r = lug_api(l, step ? "POST" : "GET", path, owned, &reply, e)) < 0)
-		return r;
-	return print_one(l, reply, e);
-}
-
 /* ---- new ---- */
 
 static const struct opt new_opts[] = {
 	{"json-file", "FILE", "the whole request part as JSON; other options replace its fields",
 	 false, false},
-	{"type", "TYPE", "FREEZE, PRESERVE, INFO, TRACE, IDENTIFY, ADVICE, SPONTANEOUS or TEST",
+	{"type", "TYPE",
+	 "FREEZE, PRESERVE, INFO, TRACE, IDENTIFY, ADVICE, SPONTANEOUS, EXTEND, WITHDRAW or TEST",
 	 false, false},
 	{"class", "CLASS", "FLASH, URGENT, PRIORITY or ROUTINE", false, false},
 	{"to", "NODE", "the requested member's node", false, false},
@@ -123,7 +97,8 @@ static const struct opt new_opts[] = {
 	{"followup", "CODE",
 	 "formal request promised: mutual-legal-assistance, investigation-order ...", false, false},
 	{"followup-by", "TIME", "by when, UTC", false, false},
-	{"extends", "REF", "extension of this earlier reference", false, false},
+	{"extends", "REF", "goes on from this earlier reference; EXTEND and WITHDRAW: its id",
+	 false, false},
 	{"subject", "CODE", "toward the subject: must-not-know, ask-first or may-know", false,
 	 false},
 	{"language", "LL", "language of the texts (default en)", false, false},
@@ -223,8 +198,6 @@ static int new_body(const struct args *a, json_t **ret, struct err *e)
 		r = to->parent ? put_in(o, to->parent, to->name, value, e)
 			       : put(o, to->name, value, e);
 	}
-	if (r == 0 && args_str(a, "extends"))
-		r = put_in(o, "relation", "kind", "extension", e);
 	if (r < 0 || (r = put_file(o, "facts", args_str(a, "facts"), e)) < 0 ||
 	    (r = put_assets(o, args_str(a, "assets"), e)) < 0 ||
 	    (r = args_u64(a, "term-days", 1, 3660, &days, e)) < 0)
@@ -245,7 +218,7 @@ static int run_new(struct lug *l, const struct args *a, struct err *e)
 	    (r = lug_api(l, "POST", args_flag(a, "draft") ? "/v1/requests?draft=1" : "/v1/requests",
 			 body, &reply, e)) < 0)
 		return r;
-	return print_one(l, reply, e);
+	return request_print_one(l, reply, e);
 }
 
 const struct verb verb_request_new = {
@@ -334,7 +307,7 @@ const struct verb verb_request_list = {
 
 static int run_show(struct lug *l, const struct args *a, struct err *e)
 {
-	return call(l, args_pos(a, 0), NULL, NULL, e);
+	return request_call(l, args_pos(a, 0), NULL, NULL, e);
 }
 
 const struct verb verb_request_show = {
@@ -387,14 +360,14 @@ static int run_step(struct lug *l, const struct args *a, const char *step, struc
 	json_t *body = NULL;
 	int r = step_body(a, true, &body, e);
 
-	return r < 0 ? r : call(l, args_pos(a, 0), step, body, e);
+	return r < 0 ? r : request_call(l, args_pos(a, 0), step, body, e);
 }
 
 static int run_approve(struct lug *l, const struct args *a, struct err *e)
 {
 	json_t *body = json_pack("{s:s}", "content_sha256", args_str(a, "hash"));
 
-	return body ? call(l, args_pos(a, 0), "approve", body, e)
+	return body ? request_call(l, args_pos(a, 0), "approve", body, e)
 		    : err_set(e, ERR_INVAL, "hash", NULL);
 }
 
@@ -420,7 +393,7 @@ static int run_reject(struct lug *l, const struct args *a, struct err *e)
 	json_t *body = NULL;
 	int r = step_body(a, false, &body, e);
 
-	return r < 0 ? r : call(l, args_pos(a, 0), "reject", body, e);
+	return r < 0 ? r : request_call(l, args_pos(a, 0), "reject", body, e);
 }
 
 const struct verb verb_request_reject = {
@@ -439,7 +412,7 @@ const struct verb verb_request_reject = {
 
 static int run_send(struct lug *l, const struct args *a, struct err *e)
 {
-	return call(l, args_pos(a, 0), "send", json_object(), e);
+	return request_call(l, args_pos(a, 0), "send", json_object(), e);
 }
 
 const struct verb verb_request_send = {
@@ -457,7 +430,7 @@ const struct verb verb_request_send = {
 
 static int run_discard(struct lug *l, const struct args *a, struct err *e)
 {
-	return call(l, args_pos(a, 0), "discard", json_object(), e);
+	return request_call(l, args_pos(a, 0), "discard", json_object(), e);
 }
 
 const struct verb verb_request_discard = {
@@ -589,8 +562,8 @@ static int run_answer(struct lug *l, const struct args *a, struct err *e)
 
 	if (r < 0 || (r = put_outcome(body, a, e)) < 0)
 		return r;
-	return call(l, args_pos(a, 0), args_flag(a, "interim") ? "interim" : "answer",
-		    json_incref(body), e);
+	return request_call(l, args_pos(a, 0), args_flag(a, "interim") ? "interim" : "answer",
+			    json_incref(body), e);
 }
 
 const struct verb verb_request_answer = {
@@ -620,7 +593,7 @@ static int run_refuse(struct lug *l, const struct args *a, struct err *e)
 	    (r = put_in(body, "to", "name", args_str(a, "competent"), e)) < 0 ||
 	    (r = put_in(body, "to", "country", args_str(a, "country"), e)) < 0)
 		return r;
-	return call(l, args_pos(a, 0), "refuse", json_incref(body), e);
+	return request_call(l, args_pos(a, 0), "refuse", json_incref(body), e);
 }
 
 const struct verb verb_request_refuse = {
@@ -652,7 +625,7 @@ static int run_transfer(struct lug *l, const struct args *a, struct err *e)
 	if (r < 0 || (r = put_in(body, "to", "name", args_str(a, "authority"), e)) < 0 ||
 	    (r = put_in(body, "to", "country", args_str(a, "country"), e)) < 0)
 		return r;
-	return call(l, args_pos(a, 0), "transfer", json_incref(body), e);
+	return request_call(l, args_pos(a, 0), "transfer", json_incref(body), e);
 }
 
 const struct verb verb_request_transfer = {

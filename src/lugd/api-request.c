@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Routes of requests: JSON in and out, nothing decided here. Rights, rows and rules are in exchange/request.h. */
 #include "base/text.h"
+#include "exchange/request-erase.h"
 #include "exchange/request.h"
 #include "lugd/lugd.h"
 
@@ -133,6 +134,30 @@ int api_requests_reject(struct api_call *c, struct err *e)
 		return err_set(e, ERR_FORMAT, "text", "must be one clean line");
 	r = request_reject(lugd_requests(lugd_of(c)), &a, api_param(c, 0), text, &out, e);
 	return reply(c, r, out, e);
+}
+
+static int hold_step(struct api_call *c, bool hold, struct err *e)
+{
+	const struct actor a = lugd_actor(c);
+	const char *reason = NULL;
+	json_t *out = NULL;
+	int r = body_text(c, "reason", REQUEST_HOLD_REASON_MAX, &reason, e);
+
+	if (r < 0)
+		return r;
+	r = (hold ? request_hold : request_release)(lugd_requests(lugd_of(c)), &a, api_param(c, 0),
+						    reason, &out, e);
+	return reply(c, r, out, e);
+}
+
+int api_requests_hold(struct api_call *c, struct err *e)
+{
+	return hold_step(c, true, e);
+}
+
+int api_requests_release(struct api_call *c, struct err *e)
+{
+	return hold_step(c, false, e);
 }
 
 static int make_step(struct api_call *c, enum request_event event, struct err *e)

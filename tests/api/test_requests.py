@@ -37,7 +37,7 @@ def test_bad_query(node, query, field):
     (drill(to="it.rome"), "inval", "to"),
     (drill(id="019ab5a0-0000-7000-8000-000000000001"), "inval", "id"),
     (drill(**{"from": "fr.paris"}), "inval", "from"),
-    (drill(type="EXTEND"), "unsupported", "type"),
+    (drill(type="EXTEND"), "field-missing", "relation.of"),
     (drill(**{"class": "SOON"}), "inval", "class"),
     (drill(handling={"code": "H9"}), "handling", "handling.code"),
     (drill(handling=7), "inval", "handling"),

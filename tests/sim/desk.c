@@ -30,6 +30,12 @@ void desk_close(struct sim *s, size_t i)
 
 /* ---- new requests ---- */
 
+static const char *text_at(const json_t *j, const char *key)
+{
+	const char *v = json_string_value(json_object_get(j, key));
+	return v ? v : "";
+}
+
 static json_t *request_in(const char *type, const char *class, const char *to)
 {
 	return json_pack(
@@ -69,13 +75,30 @@ void desk_draft(struct sim *s)
 	snprintf(q->id, sizeof(q->id), "%s", json_string_value(json_object_get(out, "id")));
 }
 
-/* ---- steps ---- */
-
-static const char *text_at(const json_t *j, const char *key)
+/* In one world of four people also ask for more time, or for deletion, of what they had sent. */
+size_t desk_about(struct sim *s)
 {
-	const char *v = json_string_value(json_object_get(j, key));
-	return v ? v : "";
+	const struct sim_request *of =
+		s->requests_n ? &s->requests[prng_below(&s->rng, s->requests_n)] : NULL;
+	struct actor a = officer_of(s, of ? of->from : 0, false);
+	bool more = prng_chance(&s->rng, 1, 2);
+	_cleanup_(json_decrefp) json_t *in = NULL;
+	_cleanup_(json_decrefp) json_t *out = NULL;
+	if (!of || !s->desks[of->from] || s->requests_n == SIM_REQUESTS_MAX)
+		return of ? of->from : 0;
+	in = json_pack("{s:s, s:{s:s}}", "type", more ? "EXTEND" : "WITHDRAW", "relation", "of",
+		       of->id);
+	if (more)
+		json_object_set_new(in, "term_days", json_integer(2));
+	if (request_draft(s->desks[of->from], &a, in, &out, NULL) < 0)
+		return of->from;
+	struct sim_request *q = &s->requests[s->requests_n++];
+	*q = (struct sim_request){.from = of->from, .to = of->to, .about = true};
+	snprintf(q->id, sizeof(q->id), "%s", text_at(out, "id"));
+	return of->from;
 }
+
+/* ---- steps ---- */
 
 static json_t *show(struct sim *s, size_t node, const char *id, bool second)
 {
@@ -175,10 +198,11 @@ static bool leads_to_end(const char *state, enum request_event event)
 }
 
 /* An end is chosen only now and then while there is chaos, or no request lives long enough for steps to cross. */
-static bool likely(struct sim *s, const char *state, enum request_event event)
+static bool likely(struct sim *s, const struct sim_request *q, const char *state,
+		   enum request_event event)
 {
-	if (!s->chaos)
-		return leads_to_end(state, event);
+	if (!s->chaos) /* what an earlier one no longer allows can only be refused */
+		return leads_to_end(state, event) || (q->about && event == EVENT_REFUSE);
 	return (event != EVENT_WITHDRAW && event != EVENT_DISCARD && event != EVENT_REJECT &&
 		event != EVENT_REFUSE && event != EVENT_CLOSE) ||
 	       prng_chance(&s->rng, 1, 8);
@@ -205,7 +229,7 @@ static void work_on(struct sim *s, size_t node, struct sim_request *q, bool seco
 		enum request_event event;
 		const char *name = json_string_value(json_array_get(may, (at + i) % n));
 		if (request_event_parse(name, &event) == 0 &&
-		    likely(s, text_at(j, "state"), event)) {
+		    likely(s, q, text_at(j, "state"), event)) {
 			make_step(s, node, j, event);
 			return;
 		}
@@ -358,7 +382,8 @@ void desk_check(struct sim *s)
 		_cleanup_(json_decrefp) json_t *there = show(s, q->to, q->id, false);
 		const char *state = here ? text_at(here, "state") : "gone";
 		bool unsent = here &&
-			      (s->leapt_ms || q->hasty || !json_object_get(here, "sent_at")) &&
+			      (s->leapt_ms || q->hasty || q->about ||
+			       !json_object_get(here, "sent_at")) &&
 			      strcmp(state, "WITHDRAWN") == 0;
 		if (!there && unsent)
 			continue;

@@ -535,6 +535,8 @@ static void handle(struct sim *s, struct sim_event *ev)
 		if (!s->paused_until_ms[ev->a])
 			desk_work(s, ev->a);
 		look(s, ev->a);
+		if (s->seed % 4 == 0 && s->chaos && prng_chance(&s->rng, 1, 3))
+			look(s, desk_about(s));
 		add(s, SIM_WORK, 2000 + (int64_t)prng_below(&s->rng, 8000))->a = ev->a;
 		break;
 	case SIM_STEAL:

@@ -73,6 +73,7 @@ struct requests;
 struct sim_request {
 	size_t from, to;
 	bool hasty;    /* valid for minutes only */
+	bool about;    /* about an earlier one: the other side may refuse to take it */
 	uint32_t over; /* bits of nodes: nothing can be done with it there */
 	char id[40];
 };
@@ -132,6 +133,7 @@ void desk_close(struct sim *s, size_t i);
  * desk_settled - has every request ended? desk_blame - say which has not; desk_check - do both nodes agree on each?
  * desk_print - each request as both sides see it, to stderr */
 void desk_draft(struct sim *s);
+size_t desk_about(struct sim *s); /* returns the node */
 void desk_work(struct sim *s, size_t node);
 bool desk_settled(struct sim *s);
 void desk_blame(struct sim *s);

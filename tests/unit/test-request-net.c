@@ -593,7 +593,7 @@ static void test_hostile_requests(void **state)
 	refused(w, with(whole(w, ID1), "to", json_string("jp")), "format");
 	refused(w, with(whole(w, ID1), "!embargo", json_true()), "field-unknown");
 	refused(w, with(whole(w, ID1), "version", json_integer(2)), "version");
-	refused(w, with(whole(w, ID1), "type", json_string("EXTEND")), "unsupported");
+	refused(w, with(whole(w, ID1), "type", json_string("EXTEND")), "inval");
 	j = whole(w, ID1);
 	json_object_set_new(json_object_get(j, "handling"), "purpose", json_string("drill"));
 	refused(w, j, "format");
