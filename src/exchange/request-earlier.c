@@ -132,7 +132,7 @@ int earlier_class(struct requests *q, const struct request_doc *d, enum request_
 	return r == -ERR_NOENT ? 0 : r;
 }
 
-int earlier_view(struct requests *q, const struct request_row *row, json_t *o, struct err *e)
+int earlier_json(struct requests *q, const struct request_row *row, json_t **ret, struct err *e)
 {
 	_cleanup_(json_decrefp) json_t *list = json_array();
 	STORE_ROWS(rows);
@@ -148,9 +148,10 @@ int earlier_view(struct requests *q, const struct request_row *row, json_t *o, s
 		if (!list || json_array_append_new(list, one) < 0)
 			return err_set(e, ERR_NOMEM, NULL, NULL);
 	}
-	if (r < 0 || (r = row_err(&rows, e)) < 0 || json_array_size(list) == 0)
+	if (r < 0 || (r = row_err(&rows, e)) < 0)
 		return r;
-	return json_object_set(o, "about", list) < 0 ? err_set(e, ERR_NOMEM, NULL, NULL) : 0;
+	*ret = json_array_size(list) ? TAKE_PTR(list) : NULL;
+	return 0;
 }
 
 /* ---- the answer ---- */

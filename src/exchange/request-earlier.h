@@ -21,8 +21,8 @@ int earlier_check(struct requests *q, const struct request_doc *d, enum request_
 int earlier_class(struct requests *q, const struct request_doc *d, enum request_class *ret,
 		  struct err *e) WARN_UNUSED;
 
-/** earlier_view - "about": the requests that name this one, with their states, the oldest first, at most 64 */
-int earlier_view(struct requests *q, const struct request_row *row, json_t *o,
+/** earlier_json - the requests that name this one, with their states, the oldest first, at most 64; NULL when there is none */
+int earlier_json(struct requests *q, const struct request_row *row, json_t **ret,
 		 struct err *e) WARN_UNUSED;
 
 /** earlier_fill - what this node says in its answer when the person did not: term_until, deleted_sha256

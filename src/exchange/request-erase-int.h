@@ -13,12 +13,12 @@ int request_erase(struct requests *q, struct request_row *row, const char *offic
 		  struct err *e) WARN_UNUSED;
 
 /** hold_get - the hold on a request. Returns: 1; 0 none; as store_exec
- * hold_view - "hold": {"officer", "reason", "since"}, when there is one */
+ * hold_json - {"officer", "reason", "since"}; NULL when there is none */
 struct request_hold {
 	char officer[EXCHANGE_NAME_MAX + 1], reason[REQUEST_HOLD_REASON_MAX + 1];
 	int64_t since_s;
 };
-int hold_view(struct requests *q, const struct request_row *row, json_t *o,
+int hold_json(struct requests *q, const struct request_row *row, json_t **ret,
 	      struct err *e) WARN_UNUSED;
 int hold_get(struct requests *q, const char *id, struct request_hold *ret,
 	     struct err *e) WARN_UNUSED;

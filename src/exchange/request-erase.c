@@ -25,19 +25,18 @@ int hold_get(struct requests *q, const char *id, struct request_hold *ret, struc
 	return r < 0 ? r : 1;
 }
 
-int hold_view(struct requests *q, const struct request_row *row, json_t *o, struct err *e)
+int hold_json(struct requests *q, const struct request_row *row, json_t **ret, struct err *e)
 {
 	char since[TIME_TEXT_MAX];
 	struct request_hold h;
 	int r = hold_get(q, row->id, &h, e);
 
+	*ret = NULL;
 	if (r <= 0)
 		return r;
-	return json_object_set_new(o, "hold",
-				   json_pack("{s:s, s:s, s:s}", "officer", h.officer, "reason",
-					     h.reason, "since", time_utc(h.since_s, since))) < 0
-		       ? err_set(e, ERR_NOMEM, NULL, NULL)
-		       : 0;
+	*ret = json_pack("{s:s, s:s, s:s}", "officer", h.officer, "reason", h.reason, "since",
+			 time_utc(h.since_s, since));
+	return *ret ? 0 : err_set(e, ERR_NOMEM, NULL, NULL);
 }
 
 static int reason_check(const char *reason, struct err *e)

@@ -133,14 +133,15 @@ static int event_json(struct store_rows *rows, json_t **ret)
 	return 0;
 }
 
-static int events_json(struct requests *q, const char *id, json_t **ret, struct err *e)
+static int events_json(struct requests *q, const struct request_row *row, json_t **ret,
+		       struct err *e)
 {
 	static const char sql[] =
 		"SELECT n, id, event, arrived, officer, at, recorded_at, state_from, state_to, text, delivery, audit, message, "
 		"body FROM request_event WHERE request = ? ORDER BY n";
 	_cleanup_(json_decrefp) json_t *list = json_array();
 	STORE_ROWS(rows);
-	int r = store_query(q->s, sql, VALS(val_text(id)), &rows, e);
+	int r = store_query(q->s, sql, VALS(val_text(row->id)), &rows, e);
 
 	while (r >= 0 && (r = store_next(&rows, e)) > 0) {
 		json_t *one = NULL;
@@ -260,12 +261,35 @@ static int put_opt(json_t *o, const char *name, STEALS json_t *v)
 	return v && json_object_set_new(o, name, v) < 0 ? -ERR_NOMEM : 0;
 }
 
+/* Members that have rows of their own; one that makes nothing is left out. */
+typedef int member(struct requests *q, const struct request_row *row, json_t **ret, struct err *e);
+static const struct {
+	const char *name;
+	member *make;
+} members[] = {
+	{"hold", hold_json},	     {"about", earlier_json}, {"delivery", delivery_json},
+	{"approval", approval_json}, {"events", events_json},
+};
+
+static int put_members(struct requests *q, const struct request_row *row, json_t *o, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < ARRAY_LEN(members); i++) {
+		json_t *v = NULL;
+
+		r = members[i].make(q, row, &v, e);
+		if (r >= 0)
+			r = put_opt(o, members[i].name, v);
+	}
+	return r < 0 ? err_set(e, r, NULL, "request %s cannot be shown", row->id) : 0;
+}
+
 int request_view(struct requests *q, const struct actor *a, const struct request_row *row,
 		 json_t **ret, struct err *e)
 {
 	_cleanup_(json_decrefp) json_t *o = NULL;
 	_cleanup_(request_doc_done) struct request_doc d = {0};
-	json_t *events = NULL, *delivery = NULL, *approval = NULL;
 	struct clock_row clocks[CLOCK_KINDS];
 	int n = clock_list(q->s, row->id, clocks, e), r;
 
@@ -276,13 +300,8 @@ int request_view(struct requests *q, const struct actor *a, const struct request
 	    put_opt(o, "warnings", json_incref(d.warnings)) < 0 ||
 	    json_object_set_new(o, "may", may_json(a, row)) < 0)
 		return err_set(e, ERR_NOMEM, NULL, NULL);
-	if ((r = hold_view(q, row, o, e)) < 0 || (r = earlier_view(q, row, o, e)) < 0 ||
-	    (r = delivery_json(q, row, &delivery, e)) < 0 ||
-	    (r = put_opt(o, "delivery", delivery)) < 0 ||
-	    (r = approval_json(q, row, &approval, e)) < 0 ||
-	    (r = put_opt(o, "approval", approval)) < 0 ||
-	    (r = events_json(q, row->id, &events, e)) < 0 || (r = put_opt(o, "events", events)) < 0)
-		return err_set(e, r, NULL, "request %s cannot be shown", row->id);
+	if ((r = put_members(q, row, o, e)) < 0)
+		return r;
 	*ret = TAKE_PTR(o);
 	return 0;
 }
