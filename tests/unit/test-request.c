@@ -306,7 +306,8 @@ static void test_names(void **state)
 		assert_int_equal(request_ground_parse(request_ground_row(i)->text, &g), 0);
 		assert_int_equal(g, i);
 	}
-	assert_int_equal(GROUND_N, 11); /* the ten of the agreement, and the legal hold against a WITHDRAW */
+	assert_int_equal(GROUND_N,
+			 11); /* the ten of the agreement, and the legal hold against a WITHDRAW */
 	assert_int_equal(request_type_parse("freeze", &t), -ERR_NOENT);
 	assert_int_equal(request_class_parse("", &c), -ERR_NOENT);
 	assert_int_equal(request_state_parse("SENT ", &s), -ERR_NOENT);
