@@ -496,6 +496,11 @@ static int codes_locked(struct duty *d, bool wrong)
 	return d->codes.wrong >= CODES_WRONG_MAX;
 }
 
+static int no_code(struct err *e)
+{
+	return err_set(e, ERR_NOENT, "code", "This code was used, is void, or is not one of ours.");
+}
+
 int duty_answer_code(struct duty *d, const char *officer, const char *address, const char *code,
 		     struct err *e)
 {
@@ -504,14 +509,20 @@ int duty_answer_code(struct duty *d, const char *officer, const char *address, c
 		return err_set(
 			e, ERR_QUOTA, "code",
 			"Too many wrong codes: try again in ten minutes, or use the console.");
-	int r = ring_find(d, "WHERE code = ? AND state IN (1, 2) AND until_s > ?",
-			  VALS(val_text(code), val_i64(duty_now(d))), &g, e);
+	/* Whom nobody rang cannot answer, nor use up the tries of those who were. */
+	int r = address ? ring_find(d,
+				    "WHERE state < 3 AND state > 0 AND address = ? AND until_s > ?",
+				    VALS(val_text(address), val_i64(duty_now(d))), &g, e)
+			: 1;
+	if (r <= 0)
+		return r < 0 ? r : no_code(e);
+	r = ring_find(d, "WHERE code = ? AND state IN (1, 2) AND until_s > ?",
+		      VALS(val_text(code), val_i64(duty_now(d))), &g, e);
 	if (r < 0)
 		return r;
 	if (r == 0 || !code[0] || (address && strcmp(address, g.address) != 0)) {
 		(void)codes_locked(d, true);
-		return err_set(e, ERR_NOENT, "code",
-			       "This code was used, is void, or is not one of ours.");
+		return no_code(e);
 	}
 	return answer(d, g.alert, officer ? officer : g.person, "code", e);
 }
