@@ -11,6 +11,10 @@
 #include <inttypes.h>
 #include <sys/file.h>
 
+enum {
+	LEDGER_KEY_MODE = 0640
+}; /* readers of the ledger need it; whoever pays to addresses should not know it */
+
 static int lock_file(const char *dir, const char *name, struct err *e)
 {
 	char path[LEDGER_PATH_MAX];
@@ -60,7 +64,7 @@ static int key_make(struct importer *im, const uint8_t *key16, struct err *e)
 		memcpy(im->key16, key16, 16);
 	else
 		random_bytes(im->key16, 16);
-	return file_write(path, im->key16, 16, 0600, e);
+	return file_write(path, im->key16, 16, LEDGER_KEY_MODE, e);
 }
 
 static int key_load(struct importer *im, struct err *e)

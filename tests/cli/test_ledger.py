@@ -58,6 +58,8 @@ def tree(d):
 
 def test_verify_against_itself_and_the_block_files(chain, ledger):
     v = lug_json("ledger", "verify", "--ledger", ledger, "--blocks", chain / "blocks")
+    modes = {p.name: p.stat().st_mode & 0o777 for p in ledger.rglob("*") if p.is_file()}
+    assert modes.pop("key") == 0o640 and set(modes.values()) == {0o644}  # a group can be let read it
     assert v["ok"] and v["blocks_read"]
     assert int(v["mined"]) == int(v["fees"]) + int(v["unspent"]) + int(v["lost"])
 
