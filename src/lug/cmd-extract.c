@@ -19,8 +19,7 @@ struct text {
 	struct buf b;
 	struct extract_item *items; /* [ITEMS_MAX] */
 	struct extract_stats st;
-	size_t line_off; /* where the line of the last place asked for begins; places come in order */
-	uint32_t line;
+	struct extract_place at; /* of the item at hand; they come in order */
 };
 
 /* What the user wants to see. */
@@ -51,8 +50,7 @@ static int text_open(struct text *t, const char *name, struct err *e)
 {
 	bool standard = strcmp(name, "-") == 0;
 	t->name = standard ? "(input)" : name;
-	t->line = 1;
-	t->line_off = 0;
+	t->at = (struct extract_place){0};
 	buf_clear(&t->b);
 	int r = standard ? read_stdin(&t->b, e) : file_read(name, &t->b, e);
 	if (r == -ERR_OVERSIZE)
@@ -66,18 +64,6 @@ static int text_open(struct text *t, const char *name, struct err *e)
 }
 
 /* ---- one item ---- */
-
-/* Line and column, from 1, of a byte; the column counts characters. */
-static void place(struct text *t, size_t off, uint32_t *ret_line, uint32_t *ret_column)
-{
-	for (const uint8_t *lf;
-	     (lf = memchr(t->b.p + t->line_off, '\n', off - t->line_off)) != NULL; t->line++)
-		t->line_off = (size_t)(lf - t->b.p) + 1;
-	*ret_line = t->line;
-	*ret_column = 1;
-	for (size_t i = t->line_off; i < off; i++)
-		*ret_column += (t->b.p[i] & 0xc0) != 0x80;
-}
 
 /* What two items must share to be the same find. */
 static bool same_find(const struct extract_item *a, const struct extract_item *b)
@@ -149,13 +135,12 @@ static void json_by_kind(json_t *j, const struct extract_item *it)
 
 static json_t *json_item(struct text *t, const struct extract_item *it)
 {
-	uint32_t line, column;
-	place(t, it->off, &line, &column);
-	json_t *j = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "kind",
-			      extract_kind_name(it->kind), "certainty",
-			      extract_certainty_name(it->certainty), "offset", (json_int_t)it->off,
-			      "length", (json_int_t)it->len, "line", (json_int_t)line, "column",
-			      (json_int_t)column, "networks", json_networks(it->nets));
+	extract_place_move(t->b.p, t->b.len, it->off, &t->at);
+	json_t *j = json_pack(
+		"{s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "kind", extract_kind_name(it->kind),
+		"certainty", extract_certainty_name(it->certainty), "offset", (json_int_t)it->off,
+		"length", (json_int_t)it->len, "line", (json_int_t)t->at.line, "column",
+		(json_int_t)t->at.column, "networks", json_networks(it->nets));
 	if (it->kind != EXTRACT_SECRET)
 		json_object_set_new(j, "text", json_string(shown_text(it)));
 	json_found(j, t, it);
@@ -203,13 +188,12 @@ static int print_text(const struct lug *l, struct text *t, const struct choice *
 	table_init(&table, heads);
 	for (size_t i = 0; i < t->st.n; i++) {
 		const struct extract_item *it = &t->items[i];
-		uint32_t line, column;
 		if (!wanted(t, i, c))
 			continue;
-		place(t, it->off, &line, &column);
+		extract_place_move(t->b.p, t->b.len, it->off, &t->at);
 		note_of(it, note, sizeof(note));
-		table_cell(&table, "%u", line);
-		table_cell(&table, "%u", column);
+		table_cell(&table, "%u", t->at.line);
+		table_cell(&table, "%u", t->at.column);
 		table_cell(&table, "%s", extract_kind_name(it->kind));
 		table_cell(&table, "%s", extract_certainty_name(it->certainty));
 		table_cell(&table, "%s", shown_text(it));

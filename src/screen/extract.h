@@ -78,6 +78,16 @@ struct extract_stats {
 int extract(const void *p, size_t len, struct extract_item *items, size_t max,
 	    struct extract_stats *ret, struct err *e) WARN_UNUSED;
 
+/* A place as people name it; zeroed it is the beginning of a text. */
+struct extract_place {
+	size_t off;	       /* byte */
+	uint32_t line, column; /* from 1; the column in characters */
+};
+/** extract_place_move - on to a byte of the text that is not before the place
+ * In:      p        [len] of extract()
+ * Cost:    linear in the bytes between */
+void extract_place_move(const void *p, size_t len, size_t off, struct extract_place *at);
+
 /** extract_how_text - "full-width, invisible characters, over lines" of a set; "" when empty */
 enum { EXTRACT_HOW_TEXT_MAX = 128 };
 const char *extract_how_text(unsigned how, char out[static EXTRACT_HOW_TEXT_MAX]);

@@ -89,6 +89,24 @@ bool reader_next(struct reader *r, uint32_t *ret_cp)
 	return true;
 }
 
+void extract_place_move(const void *p, size_t len, size_t off, struct extract_place *at)
+{
+	struct reader begin = reader_init(p, len);
+	struct reader r = reader_at(&begin, at->off > begin.pos ? at->off : begin.pos);
+	uint32_t cp;
+	if (!at->line)
+		*at = (struct extract_place){.line = 1, .column = 1};
+	for (size_t pos = r.pos; pos < off && reader_next(&r, &cp); pos = r.pos) {
+		if (cp == '\n') {
+			at->line++;
+			at->column = 1;
+		} else if (cp != BOM || pos > 0) {
+			at->column++;
+		}
+	}
+	at->off = r.pos;
+}
+
 /* Zero-width characters, soft hyphen, direction marks: they change nothing for the eye. */
 static bool is_hidden(uint32_t cp)
 {

@@ -86,6 +86,10 @@ def test_utf16(tmp_path):
     path.write_text(f"Zahlung an {P2PKH}!", encoding="utf-16")
     (item,) = found(str(path))[0]["items"]
     assert item["text"] == P2PKH and item["length"] == 2 * len(P2PKH)
+    for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-16-be"):  # bytes that look like ends of lines are none
+        text = f"riga uno Ċ\nè qui: {P2PKH}\r\n\U0001f4b0 {P2PKH}\n"
+        path.write_bytes((b"\xfe\xff" if encoding == "utf-16-be" else b"") + text.encode(encoding))
+        assert [(i["line"], i["column"]) for i in found(str(path))[0]["items"]] == [(2, 8), (3, 3)], encoding
 
 
 def test_address():
