@@ -10,7 +10,6 @@
 enum ledger_phase {
 	LEDGER_PHASE_SCAN,   /* finding blocks; no total */
 	LEDGER_PHASE_BLOCKS, /* reading them in order */
-	LEDGER_PHASE_INDEX,  /* computing look-up tables; no total */
 	LEDGER_PHASE_VERIFY,
 };
 struct ledger_progress {

@@ -185,6 +185,14 @@ const char *args_str(const struct args *a, const char *name)
 	return last;
 }
 
+const char *args_env(const struct args *a, const char *name, const char *variable)
+{
+	const char *s = args_str(a, name);
+	if (!s)
+		s = getenv(variable);
+	return s && *s ? s : NULL;
+}
+
 bool args_flag(const struct args *a, const char *name)
 {
 	return args_str(a, name) != NULL;

@@ -112,7 +112,7 @@ static int run_address(struct lug *l, const struct args *a, struct err *e)
 	struct answers an = {.list = list};
 	int r = crypto_start();
 	r = r < 0 ? err_set(e, r, "crypto", NULL) : report_page_args(a, &an.page, e);
-	if (r == 0 && (args_str(a, "ledger") || getenv("LUG_LEDGER")))
+	if (r == 0 && args_env(a, "ledger", "LUG_LEDGER"))
 		r = report_ledger_open(a, &ledger, e);
 	if (r < 0)
 		return r;

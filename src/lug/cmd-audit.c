@@ -44,7 +44,7 @@ static int is_log(const char *dir, struct err *e)
 static int log_dir(const char *given, char out[static PATH_MAX], struct err *e)
 {
 	const char *node = getenv("LUG_NODE");
-	if (!given && !node)
+	if (!given && !(node && *node))
 		return err_set(e, ERR_INVAL, "log", "Which log? Give its folder, or set LUG_NODE.");
 	int n = given ? snprintf(out, PATH_MAX, "%s", given)
 		      : snprintf(out, PATH_MAX, "%s/audit", node);

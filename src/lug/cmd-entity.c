@@ -40,7 +40,7 @@ static int cluster_remove(const struct lug *l, const char *dir, uint32_t set, co
 
 static int run_cluster(struct lug *l, const struct args *a, struct err *e)
 {
-	const char *dir = args_str(a, "ledger") ? args_str(a, "ledger") : getenv("LUG_LEDGER");
+	const char *dir = args_env(a, "ledger", "LUG_LEDGER");
 	const char *names = args_str(a, "heuristics");
 	char text[HEURISTIC_SET_TEXT_MAX];
 	struct progress bar;

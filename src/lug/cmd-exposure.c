@@ -14,7 +14,7 @@ static int open_labels(const struct args *a, const struct ledger *l, struct labe
 		       struct err *e)
 {
 	const char *dir = args_str(a, "labels");
-	const char *ledger = args_str(a, "ledger") ? args_str(a, "ledger") : getenv("LUG_LEDGER");
+	const char *ledger = args_env(a, "ledger", "LUG_LEDGER");
 	char path[PATH_MAX];
 
 	if (dir && access(dir, F_OK) < 0)

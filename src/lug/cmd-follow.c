@@ -11,6 +11,7 @@
 #include "ledger/ledger.h"
 #include "lug/follow-rpc.h"
 #include "lug/follow-shell.h"
+#include "lug/ledger-report.h"
 #include "lug/watch-shell.h"
 #include "watch/watch.h"
 #include <inttypes.h>
@@ -171,7 +172,7 @@ static int watch_start(struct follower *w, const struct args *a, struct err *e)
 		return 0;
 	r = file_mkdirs(w->ledger_dir, 0755, e);
 	if (r == 0)
-		r = watch_store_open(args_str(a, "watch"), w->ledger_dir, &w->store, e);
+		r = watch_store_open(a, &w->store, e);
 	if (r < 0)
 		return r;
 	random_bytes(key16, sizeof(key16));
@@ -429,11 +430,10 @@ static int loop(struct follower *w, struct err *e)
 static int options(struct follower *w, const struct args *a, struct err *e)
 {
 	const char *network = args_str(a, "network");
+	int r = report_ledger_dir(a, &w->ledger_dir, e);
 
-	w->ledger_dir = args_str(a, "ledger") ? args_str(a, "ledger") : getenv("LUG_LEDGER");
-	if (!w->ledger_dir)
-		return err_set(e, ERR_INVAL, "ledger",
-			       "Which ledger? Give --ledger DIR, or set LUG_LEDGER.");
+	if (r < 0)
+		return r;
 	w->network = network_find(network ? network : "bitcoin");
 	if (!w->network)
 		return err_set(e, ERR_INVAL, "network", "%s is not a network", network);

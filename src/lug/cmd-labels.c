@@ -15,8 +15,7 @@ enum { REJECTS_SHOWN = 20, CHANGES_SHOWN = 20 };
 /* A ledger must be there, since a mistyped one would look like one without labels; so must the labels that are read. */
 static int labels_dir(const struct args *a, bool reading, char out[static PATH_MAX], struct err *e)
 {
-	const char *dir = args_str(a, "labels"), *ledger = args_str(a, "ledger");
-	ledger = ledger ? ledger : getenv("LUG_LEDGER");
+	const char *dir = args_str(a, "labels"), *ledger = args_env(a, "ledger", "LUG_LEDGER");
 	if (!dir && !ledger)
 		return err_set(
 			e, ERR_INVAL, "labels",

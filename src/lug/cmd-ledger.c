@@ -35,7 +35,6 @@ static int show_import(void *arg, const struct ledger_progress *p)
 {
 	static const char *const what[] = {[LEDGER_PHASE_SCAN] = "find blocks",
 					   [LEDGER_PHASE_BLOCKS] = "import",
-					   [LEDGER_PHASE_INDEX] = "index",
 					   [LEDGER_PHASE_VERIFY] = "verify"};
 	struct import_view *v = arg;
 	char note[48];
@@ -142,15 +141,6 @@ static void print_import(const struct lug *l, const struct ledger_import_result 
 		       info->tx_n, info->address_n - 1);
 }
 
-static int ledger_dir(const struct args *a, const char **ret_dir, struct err *e)
-{
-	*ret_dir = args_str(a, "ledger") ? args_str(a, "ledger") : getenv("LUG_LEDGER");
-	if (*ret_dir)
-		return 0;
-	return err_set(e, ERR_INVAL, "ledger",
-		       "Which ledger? Give --ledger DIR, or set LUG_LEDGER.");
-}
-
 static int run_import(struct lug *l, const struct args *a, struct err *e)
 {
 	const struct sigaction stop = {.sa_handler = on_stop, .sa_flags = SA_RESETHAND};
@@ -166,7 +156,7 @@ static int run_import(struct lug *l, const struct args *a, struct err *e)
 		return err_set(e, r, "crypto", NULL);
 	r = import_options(a, &o, e);
 	if (r == 0)
-		r = ledger_dir(a, &dir, e);
+		r = report_ledger_dir(a, &dir, e);
 	if (r < 0)
 		return r;
 	sigaction(SIGINT, &stop, NULL);
@@ -308,7 +298,7 @@ static int run_verify(struct lug *l, const struct args *a, struct err *e)
 	const char *dir;
 	int r = crypto_start();
 
-	r = r < 0 ? err_set(e, r, "crypto", NULL) : ledger_dir(a, &dir, e);
+	r = r < 0 ? err_set(e, r, "crypto", NULL) : report_ledger_dir(a, &dir, e);
 	if (r < 0)
 		return r;
 	r = ledger_verify(dir, args_str(a, "blocks"), show_import, &view, &v, e);

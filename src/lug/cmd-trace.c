@@ -173,9 +173,8 @@ static int read_stops(const struct args *a, struct tracing *t, struct err *e)
 
 static int open_all(const struct args *a, struct tracing *t, struct err *e)
 {
-	const char *ledger = args_str(a, "ledger");
+	const char *ledger = args_env(a, "ledger", "LUG_LEDGER");
 	int r = report_ledger_open(a, &t->ledger, e);
-	ledger = ledger ? ledger : getenv("LUG_LEDGER");
 	if (r == 0)
 		r = read_params(a, ledger_network(t->ledger)->decimals, &t->params, e);
 	if (r == 0)

@@ -15,16 +15,18 @@
 
 enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 100000, FILE_MAX = 1 << 30 };
 
-int watch_store_open(const char *watch, const char *ledger, struct store **ret_s, struct err *e)
+int watch_store_open(const struct args *a, struct store **ret_s, struct err *e)
 {
+	const char *watch = args_str(a, "watch"), *ledger = NULL;
 	_cleanup_(store_closep) struct store *s = NULL;
 	char path[PATH_MAX];
 	int r;
 
-	ledger = ledger ? ledger : getenv("LUG_LEDGER");
-	if (!watch && !ledger)
-		return err_set(e, ERR_INVAL, "ledger",
-			       "Which ledger? Give --ledger DIR, or set LUG_LEDGER.");
+	if (!watch) {
+		r = report_ledger_dir(a, &ledger, e);
+		if (r < 0)
+			return r;
+	}
 	if (!watch && snprintf(path, sizeof(path), "%s/watch.db", ledger) >= (int)sizeof(path))
 		return err_set(e, ERR_OVERSIZE, "ledger", "the folder's path is too long");
 	r = store_open(watch ? watch : path, NULL, &s, e);
@@ -54,8 +56,7 @@ static int desk_open(struct desk *d, const struct args *a, struct err *e)
 	if (r < 0)
 		return err_set(e, r, "crypto", NULL);
 	r = report_ledger_open(a, &d->ledger, e);
-	return r < 0 ? r
-		     : watch_store_open(args_str(a, "watch"), args_str(a, "ledger"), &d->store, e);
+	return r < 0 ? r : watch_store_open(a, &d->store, e);
 }
 
 /* ---- add, import ---- */
@@ -262,7 +263,7 @@ static int run_list(struct lug *l, const struct args *a, struct err *e)
 					    ">amount", "added", "note",	    NULL};
 	_cleanup_(store_closep) struct store *s = NULL;
 	struct listing x = {.l = l, .all = json_array()};
-	int r = watch_store_open(args_str(a, "watch"), args_str(a, "ledger"), &s, e);
+	int r = watch_store_open(a, &s, e);
 
 	table_init(&x.t, heads);
 	if (r == 0)
@@ -289,7 +290,7 @@ static int run_remove(struct lug *l, const struct args *a, struct err *e)
 {
 	_cleanup_(store_closep) struct store *s = NULL;
 	uint64_t id = 0;
-	int r = watch_store_open(args_str(a, "watch"), args_str(a, "ledger"), &s, e);
+	int r = watch_store_open(a, &s, e);
 
 	if (r == 0 && dec_parse_u64(args_pos(a, 0), strlen(args_pos(a, 0)), INT64_MAX, &id) < 0)
 		r = err_set(e, ERR_INVAL, "item", "%s is not the number of an item",
@@ -353,7 +354,7 @@ static int run_alerts(struct lug *l, const struct args *a, struct err *e)
 	_cleanup_(store_closep) struct store *s = NULL;
 	struct listing x = {.l = l, .all = json_array()};
 	uint64_t since = 0, limit = LIMIT_DEFAULT;
-	int r = watch_store_open(args_str(a, "watch"), args_str(a, "ledger"), &s, e);
+	int r = watch_store_open(a, &s, e);
 
 	table_init(&x.t, heads);
 	if (r == 0)

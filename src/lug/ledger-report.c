@@ -13,16 +13,23 @@ int report_page_args(const struct args *a, struct report_page *ret, struct err *
 	return args_u64(a, "limit", 1, REPORT_LIMIT_MAX, &ret->limit, e);
 }
 
-int report_ledger_open(const struct args *a, struct ledger **ret_l, struct err *e)
+int report_ledger_dir(const struct args *a, const char **ret_dir, struct err *e)
 {
-	const char *dir = args_str(a, "ledger");
+	const char *dir = args_env(a, "ledger", "LUG_LEDGER");
 
-	if (!dir)
-		dir = getenv("LUG_LEDGER");
 	if (!dir)
 		return err_set(e, ERR_INVAL, "ledger",
 			       "Which ledger? Give --ledger DIR, or set LUG_LEDGER.");
-	return ledger_open(dir, ret_l, e);
+	*ret_dir = dir;
+	return 0;
+}
+
+int report_ledger_open(const struct args *a, struct ledger **ret_l, struct err *e)
+{
+	const char *dir = NULL;
+	int r = report_ledger_dir(a, &dir, e);
+
+	return r < 0 ? r : ledger_open(dir, ret_l, e);
 }
 
 /* ---- for people ---- */

@@ -21,6 +21,9 @@
 /** report_page_args - limit, after and (where the verb has it) oldest-first
  * Returns: 0; -ERR_INVAL */
 int report_page_args(const struct args *a, struct report_page *ret, struct err *e) WARN_UNUSED;
+/** report_ledger_dir - the folder of --ledger or LUG_LEDGER
+ * Returns: 0; -ERR_INVAL neither is given */
+int report_ledger_dir(const struct args *a, const char **ret_dir, struct err *e) WARN_UNUSED;
 /** report_ledger_open - the ledger of --ledger or LUG_LEDGER
  * Returns: 0; -ERR_INVAL neither is given; the errors of ledger_open() */
 int report_ledger_open(const struct args *a, struct ledger **ret_l, struct err *e) WARN_UNUSED;

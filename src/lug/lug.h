@@ -53,6 +53,8 @@ const char *args_pos(const struct args *a, int i);
 int args_pos_n(const struct args *a);
 /** args_str - the value of an option (the last one if repeated), NULL when not given; name must be in the verb's table */
 const char *args_str(const struct args *a, const char *name);
+/** args_env - the same; without the option what the environment variable says; NULL when that is unset, too, or either is empty */
+const char *args_env(const struct args *a, const char *name, const char *variable);
 /** args_nth - the i-th value of a repeated option, NULL beyond the last; args_flag - was the flag given? */
 const char *args_nth(const struct args *a, const char *name, int i);
 bool args_flag(const struct args *a, const char *name);

@@ -186,8 +186,8 @@ static void take_common(struct lug *l, const struct args *a)
 		l->progress = false;
 	if (!(a->verb->flags & VERB_NODE))
 		return;
-	l->node = args_str(a, "node") ? args_str(a, "node") : getenv("LUG_NODE");
-	l->officer = args_str(a, "officer") ? args_str(a, "officer") : getenv("LUG_OFFICER");
+	l->node = args_env(a, "node", "LUG_NODE");
+	l->officer = args_env(a, "officer", "LUG_OFFICER");
 }
 
 /* Options, then the verb itself or its help. */

@@ -47,7 +47,7 @@ static int read_height(const struct args *a, const struct ledger *l, uint32_t *r
 int party_view_open(struct lug *lug, const struct args *a, const char *who, bool entity,
 		    struct party_view *v, struct err *e)
 {
-	const char *dir = args_str(a, "ledger") ? args_str(a, "ledger") : getenv("LUG_LEDGER");
+	const char *dir = args_env(a, "ledger", "LUG_LEDGER");
 	const char *names = args_str(a, "heuristics");
 	uint32_t set = 0;
 	int r = names ? heuristic_set_parse(names, &set, e) : 0;

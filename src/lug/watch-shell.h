@@ -13,6 +13,5 @@
 	}
 /** watch_store_open - the store of --watch, or watch.db beside the ledger; made when missing
  * Returns: 0; -ERR_INVAL no ledger is named; the store's */
-int watch_store_open(const char *watch, const char *ledger, struct store **ret_s,
-		     struct err *e) WARN_UNUSED;
+int watch_store_open(const struct args *a, struct store **ret_s, struct err *e) WARN_UNUSED;
 #endif

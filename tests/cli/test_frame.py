@@ -157,6 +157,15 @@ def test_a_limit_on_files_is_an_error_like_a_full_disk(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_an_empty_name_is_no_name():
+    """An empty variable is one that is not set; an empty option does not make a folder of the root."""
+    for args in (("ledger", "info"), ("tx", "0" * 64), ("trace", "0" * 64), ("entity", "x"), ("watch", "list"), ("status",),
+                 ("audit", "verify")):
+        r = subprocess.run([LUG, *args], capture_output=True, text=True, timeout=60, env={"LUG_LEDGER": "", "LUG_NODE": ""})
+        assert r.returncode == 2 and re.search("LUG_LEDGER|LUG_NODE", r.stderr), (args, r.stderr)
+    assert "LUG_LEDGER" in lug("ledger", "import", ".", "--ledger", "").stderr
+
+
 def test_network_note_with_json_and_out(tmp_path):
     keys = [json.loads(lug("network", "keygen", tmp_path / n, "--name", name, "--json").stdout)["public"]
             for n, name in (("g1", "g1"), ("g2", "g2"), ("m", "it/identity"))]
