@@ -290,7 +290,11 @@ int api_ledger_traces_new(struct api_call *c, struct err *e)
 int api_ledger_traces_list(struct api_call *c, struct err *e)
 {
 	json_t *list = asked_list(lugd_of(c)->questions, c->who.officer);
-	return api_reply(c, list ? json_pack("{s:o}", "traces", list) : NULL, e);
+	const char *seeds = api_query(c, "seeds"); /* to begin with, on the page */
+	return api_reply(
+		c,
+		list ? json_pack("{s:o, s:{s:s*}}", "traces", list, "typed", "seeds", seeds) : NULL,
+		e);
 }
 
 int api_ledger_traces_show(struct api_call *c, struct err *e)

@@ -12,6 +12,7 @@ void asked_free(struct asked *a)
 	if (!a)
 		return;
 	json_decref(a->seeds);
+	json_decref(a->wish);
 	json_decref(a->report);
 	free(a->csv_text);
 	free(a);
@@ -144,7 +145,12 @@ int asked_read(struct asked *a, const json_t *body, struct err *e)
 		r = read_seeds(a, body, e);
 	if (r >= 0)
 		r = read_rules(a, body, e);
-	return r < 0 ? r : read_numbers(a, body, e);
+	if (r >= 0)
+		r = read_numbers(a, body, e);
+	if (r < 0)
+		return r;
+	a->wish = json_deep_copy(body);
+	return a->wish ? 0 : err_set(e, ERR_NOMEM, NULL, NULL);
 }
 
 /* ---- the work ---- */

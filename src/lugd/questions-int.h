@@ -35,6 +35,7 @@ struct asked {
 	struct asked *next; /* in the order in which they were asked */
 	char id[ASKED_ID_LEN + 1], officer[64 + 1];
 	json_t *seeds;
+	json_t *wish; /* the body, whole */
 	struct trace_params params;
 	bool stop_at_labels, csv;
 	uint64_t entity_max; /* 0: no stop at entities */

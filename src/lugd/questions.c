@@ -182,10 +182,11 @@ static json_t *asked_json(const struct asked *a, bool whole)
 				? json_pack("{s:s, s:s, s:s}", "code", err_name(a->error.code),
 					    "field", a->error.field, "message", a->error.message)
 				: json_null();
-	return json_pack("{s:s, s:s, s:O, s:{s:I, s:I, s:I}, s:o, s:O*}", "id", a->id, "state",
-			 state_names[a->state], "seeds", a->seeds, "progress", "done",
-			 (json_int_t)a->progress.tx_done, "all", (json_int_t)a->progress.tx_n,
-			 "reached", (json_int_t)a->progress.reached_n, "error", error, "report",
+	return json_pack("{s:s, s:s, s:O, s:O, s:{s:I, s:I, s:I}, s:o, s:O*}", "id", a->id, "state",
+			 state_names[a->state], "seeds", a->seeds, "wish", a->wish, "progress",
+			 "done", (json_int_t)a->progress.tx_done, "all",
+			 (json_int_t)a->progress.tx_n, "reached", (json_int_t)a->progress.reached_n,
+			 "error", error, "report",
 			 whole && a->state == ASKED_DONE ? a->report : NULL);
 }
 

@@ -58,6 +58,10 @@ struct report_page; /* report/report.h */
  * Returns: 0; -ERR_INVAL, -ERR_FORMAT, -ERR_RANGE with the field */
 int lugd_page(const struct api_call *c, struct report_page *ret, struct err *e) WARN_UNUSED;
 
+/** trace_command - the lug command that gives the same report: new text
+ * In:      wish     the body of the trace; report its answer */
+json_t *trace_command(const json_t *wish, const json_t *report);
+
 /** asked_new - queue a trace
  * In:      officer  whose it is
  *          body     {seeds [text], direction, policy, fees, hops, height, min (base units), stop_at_labels, stop_at_entities (addresses),

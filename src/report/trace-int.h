@@ -13,7 +13,7 @@ json_t *json_outpoint(const struct ledger *l, uint64_t id);
 size_t labels_of(const struct ledger *l, const struct labels *labels, uint32_t id,
 		 struct label *ret, size_t max);
 
-/** trace_labels_add - labels and nearest; trace_entities_add - entities and entities_n; trace_graph_add - graph
+/** trace_labels_add - labels and nearest; trace_entities_add - entities and entities_n; trace_graph_add - graph and relations
  * Returns: 0; -ERR_NOMEM; -ERR_CORRUPT */
 int trace_labels_add(const struct trace_report *t, const struct trace_holder *h, uint32_t n,
 		     json_t *j) WARN_UNUSED;

@@ -63,11 +63,13 @@ enum { TRACE_PATH_SHOWN_MAX = 200, TRACE_NEAREST_MAX = 10 };
  *                   labels [{label, category, actor, set, received, unspent, stopped, outputs, addresses, hops, shortest, largest}],
  *                   shortest and largest being paths [{output, tainted, address, height, time}] from a seed to the label's output with
  *                   fewest hops and to that with the largest amount, at most TRACE_PATH_SHOWN_MAX of it before its end,
- *                   nearest [index in labels] the known services by hops, then amount,
+ *                   nearest [index in labels] the known services by hops, then amount; those labels have rank, from 1,
  *                   entities [{entity, address, addresses, reached, received, unspent, stopped, outputs, hops}] and entities_n (null without),
  *                   outputs [{index, output, value, tainted, address, height, time, end, hops, parent, labels}] and next,
  *                   graph (when boxes > 0) {width, height, grouped, nodes [{kind, text, note, end, labelled, count, amount, x, y,
- *                   width, height, column, row}], edges [{from, to, amount, count, curve [8]}]}: docs in trace-graph.c
+ *                   width, height, column, row}], edges [{from, to, from_text, to_text, amount, count, curve [8], outputs [{index,
+ *                   output, tainted, from}] (the first 5 where both ends are shown)}]}: docs in trace-graph.c; relations, the same of parties
+ *                   instead of transactions, whose nodes have addresses (how many)
  * Returns: 0; -ERR_NOMEM; -ERR_CORRUPT */
 int trace_report_json(const struct trace_report *t, json_t **ret, struct err *e) WARN_UNUSED;
 /** trace_assets_add - add "request_assets": of the outputs listed, those still unspent, labelled ones first and then the larger, at most

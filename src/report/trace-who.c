@@ -163,7 +163,9 @@ static int add_nearest(const struct trace_report *t, const struct groups *g, uin
 		n++;
 	}
 	for (uint32_t i = 0; i < n; i++)
-		if (json_array_append_new(a, json_integer(best[i])))
+		if (json_array_append_new(a, json_integer(best[i])) ||
+		    json_object_set_new(json_array_get(json_object_get(j, "labels"), best[i]),
+					"rank", json_integer(i + 1)))
 			return -ERR_NOMEM;
 	return 0;
 }

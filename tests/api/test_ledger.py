@@ -69,7 +69,7 @@ def test_without_a_ledger(node):
         ("POST", "/v1/ledger/traces", {"seeds": ["x"]}),
     ):
         assert refused(node, method, path, body, 404)["field"] == "ledger"
-    assert node.get("/v1/ledger/traces") == {"traces": []}
+    assert node.get("/v1/ledger/traces")["traces"] == []
 
 
 def test_look_ups(asked, chain, scenario):
@@ -150,6 +150,39 @@ def test_trace_by_rules(asked, scenario):
     assert small["report"]["partial"] and any(c["reason"] == "budget" for c in small["report"]["cut"])
 
 
+def test_relations_and_why(asked, chain, scenario):
+    """Both levels say the same amounts; each edge and label says what it rests on, and the command gives the same answer."""
+    run("lug", "ledger", "cluster", "--ledger", asked.folder + "/ledger")
+    time.sleep(0.5)
+    t = trace(asked, {"seeds": [scenario["victims"][0]["outpoint"]], "stop_at_labels": True, "hops": 9})
+    report = t["report"]
+    graph, relations = report["graph"], report["relations"]
+    assert {n["kind"] for n in relations["nodes"]} <= {"seed", "party", "group"} and len(relations["edges"]) > 2
+    for e in relations["edges"]:
+        assert e["from"] != e["to"]
+    seed = next(n for n in relations["nodes"] if n["kind"] == "seed")
+    assert seed["column"] == 0 and int(seed["amount"]) >= int(report["sums"]["seeds"])
+    by_output = {o["output"]: o for o in report["outputs"]}
+    for level, g in (("transactions", graph), ("relations", relations)):
+        for i, e in enumerate(g["edges"]):
+            w = asked.get(f"/v1/ledger/traces/{t['id']}/why?level={level}&edge={i}")
+            assert w["edge"] == e and w["from"] == g["nodes"][e["from"]] and w["tip"] == report["tip"]
+            for o in e["outputs"]:
+                assert by_output[o["output"]]["tainted"] == o["tainted"]
+            if e["count"] == len(e["outputs"]):
+                assert sum(int(o["tainted"]) for o in e["outputs"]) == int(e["amount"])
+    command = w["command"].split()
+    assert command[0] == "lug" and command[-1] == "LEDGER"
+    again = json.loads(run("lug", *command[1:-1], asked.folder + "/ledger"))
+    assert again["sums"] == report["sums"] and again["relations"] == relations
+    ranks = sorted((x["rank"], x["hops"]) for x in report["labels"] if "rank" in x)
+    assert [r for r, _ in ranks] == list(range(1, len(ranks) + 1)) and [h for _, h in ranks] == sorted(h for _, h in ranks)
+    w = asked.get(f"/v1/ledger/traces/{t['id']}/why?label=0")
+    assert w["label"] == report["labels"][0] and w["label"]["shortest"][-1]["address"]
+    assert refused(asked, "GET", f"/v1/ledger/traces/{t['id']}/why?edge=9999", status=404)["field"] == "edge"
+    assert refused(asked, "GET", f"/v1/ledger/traces/{t['id']}/why?label=x")["field"] == "label"
+
+
 def test_bad_wishes(asked, scenario):
     seed = scenario["victims"][0]["outpoint"]
     for body, field in (
@@ -184,7 +217,7 @@ def test_another_officer(tmp_path, chain, scenario):
         assert finished(n, wanted, officer=OFFICER)["state"] == "done"
         assert refused(n, "GET", f"/v1/ledger/traces/{wanted}", status=404, officer="second")["field"] == "id"
         assert refused(n, "POST", f"/v1/ledger/traces/{wanted}/forget", status=404, officer="second")["field"] == "id"
-        assert n.get("/v1/ledger/traces", officer="second") == {"traces": []}
+        assert n.get("/v1/ledger/traces", officer="second")["traces"] == []
         assert n.get("/v1/ledger", officer="second")["tip"] == scenario["tip"]
         assert refused(n, "GET", "/v1/ledger", status=403, officer="third")["code"] == "denied"
     finally:

@@ -154,6 +154,17 @@ export async function workTests({ browser, who, folder }) {
     check((await page.textContent("main")).includes("le entrate eguagliano le uscite"), "the sums were proved");
     same(await axe(page), []);
     await shot(page, "trace-it");
+    await page.click("a[href$='level=relations']");
+    await page.waitForSelector("svg.graph .seed rect");
+    same(await axe(page), []);
+    await shot(page, "trace-relations-it");
+    await page.click("#flow summary");
+    await page.click("#flow table a >> nth=0");
+    await page.waitForURL("**/why?*");
+    check((await page.textContent("main")).includes("lug trace"), "the command that gives the same");
+    same(await axe(page), []);
+    await shot(page, "why-it");
+    await page.goBack();
     await page.click("table a[href*='/v1/ledger/addresses/']");
     await page.waitForURL("**/v1/ledger/addresses/*");
     check((await page.locator("tbody tr").count()) >= 1, "its transactions");
