@@ -8,6 +8,7 @@
 #include "ledger/entity.h"
 #include "ledger/label.h"
 #include "ledger/ledger.h"
+#include "lugd/casefile.h"
 #include "lugd/lugd-int.h"
 #include "lugd/questions.h"
 #include "report/report.h"
@@ -142,7 +143,11 @@ int api_ledger_address(struct api_call *c, struct err *e)
 	if (ledger_address_find_text(s->ledger, api_param(c, 0), &id, NULL) < 0)
 		id = 0; /* never seen: nobody */
 	r = add_who(s, id, j);
-	return r < 0 ? err_set(e, r, NULL, NULL) : api_reply(c, TAKE_PTR(j), e);
+	if (r < 0)
+		return err_set(e, r, NULL, NULL);
+	r = dispute_mark(lugd_store(lugd_of(c)), json_string_value(json_object_get(j, "address")),
+			 json_object_get(j, "labels"), e);
+	return r < 0 ? r : api_reply(c, TAKE_PTR(j), e);
 }
 
 int api_ledger_transaction(struct api_call *c, struct err *e)
@@ -297,10 +302,68 @@ int api_ledger_traces_list(struct api_call *c, struct err *e)
 		e);
 }
 
+/* What a case says about the nodes of a picture, in the picture. */
+static void colour_nodes(const json_t *state, json_t *graph)
+{
+	const json_t *colours = json_object_get(state, "colours"), *note;
+	json_t *node;
+	size_t i, k;
+	json_array_foreach (json_object_get(graph, "nodes"), i, node) {
+		const char *text = json_string_value(json_object_get(node, "text"));
+		json_t *colour = text ? json_object_get(colours, text) : NULL;
+		if (colour)
+			json_object_set(node, "colour", colour);
+		json_array_foreach (json_object_get(state, "notes"), k, note) {
+			const char *on = json_string_value(json_object_get(note, "on"));
+			if (text && on && !strcmp(on, text))
+				json_object_set(node, "remark", json_object_get(note, "text"));
+		}
+	}
+}
+
+static int colour_report(const json_t *found, json_t *j, struct err *e)
+{
+	static const char *const levels[] = {"graph", "relations"};
+	json_t *report = json_copy(json_object_get(j, "report"));
+	if (!report)
+		return 0; /* not done yet */
+	int failed = 0;
+	for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
+		json_t *graph = json_deep_copy(json_object_get(report, levels[i]));
+		colour_nodes(json_object_get(found, "state"), graph);
+		failed |= graph && json_object_set_new(report, levels[i], graph);
+	}
+	return failed || json_object_set_new(j, "report", report)
+		       ? err_set(e, ERR_NOMEM, NULL, NULL)
+		       : 0;
+}
+
+/* The trace belongs to the worker's list and is shared: what a case says is put beside it, by what it is about. */
+static int add_case(struct api_call *c, json_t *j, struct err *e)
+{
+	const char *id = api_query(c, "case");
+	json_t *found = NULL, *cases = NULL;
+	struct store *s = lugd_store(lugd_of(c));
+	int r = casefile_list(s, &c->who, &cases, e);
+	if (r >= 0 && json_object_set_new(j, "cases", cases))
+		r = err_set(e, ERR_NOMEM, NULL, NULL);
+	if (r >= 0 && id && *id)
+		r = casefile_show(s, &c->who, id, &found, e);
+	if (r >= 0 && found && json_object_set_new(j, "case", found))
+		r = err_set(e, ERR_NOMEM, NULL, NULL);
+	if (r >= 0 && found)
+		r = colour_report(found, j, e);
+	return r;
+}
+
 int api_ledger_traces_show(struct api_call *c, struct err *e)
 {
 	json_t *j = NULL;
 	int r = asked_look(lugd_of(c)->questions, c->who.officer, api_param(c, 0), &j, e);
+	if (r >= 0)
+		r = add_case(c, j, e);
+	if (r < 0)
+		json_decref(j);
 	return r < 0 ? r : api_reply(c, j, e);
 }
 

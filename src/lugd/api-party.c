@@ -4,6 +4,7 @@
 #include "base/time.h"
 #include "ledger/exposure.h"
 #include "ledger/label.h"
+#include "lugd/casefile.h"
 #include "lugd/lugd-int.h"
 #include "lugd/questions.h"
 #include "report/party.h"
@@ -110,7 +111,10 @@ int api_ledger_entity(struct api_call *c, struct err *e)
 	if (r < 0)
 		return r;
 	r = add_labels(&v, s, j);
-	return r < 0 ? err_set(e, r, "ledger", NULL) : api_reply(c, TAKE_PTR(j), e);
+	if (r < 0)
+		return err_set(e, r, "ledger", NULL);
+	r = dispute_mark(lugd_store(lugd_of(c)), NULL, json_object_get(j, "labels"), e);
+	return r < 0 ? r : api_reply(c, TAKE_PTR(j), e);
 }
 
 /* ---- exposure ---- */

@@ -135,6 +135,8 @@ static json_t *codes_json(void)
 		o, "policy",
 		json_pack("[s, s, s, s, s]", "haircut", "fifo", "lifo", "tiho", "poison"));
 	json_object_set_new(o, "flow", json_pack("[s, s]", "forward", "backward"));
+	json_object_set_new(o, "colour",
+			    json_pack("[s, s, s, s, s]", "red", "amber", "green", "blue", "none"));
 	json_object_set_new(o, "side", json_pack("[s, s]", "received", "sent"));
 	json_object_set_new(o, "role", officer_roles_json(API_ANY_ROLE));
 	return o;
