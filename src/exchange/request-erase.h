@@ -16,4 +16,9 @@ int request_hold(struct requests *q, const struct actor *a, const char *id, cons
 		 json_t **ret, struct err *e) WARN_UNUSED;
 int request_release(struct requests *q, const struct actor *a, const char *id, const char *reason,
 		    json_t **ret, struct err *e) WARN_UNUSED;
+
+/** requests_retire - erase what has been over for as long as its class is kept (request_options); not what is held by law, nor what
+ *                    has a term that runs. Own transactions; at most 16 of each class in a call
+ * Returns: how many; as request_erase and store_exec */
+int requests_retire(struct requests *q, struct err *e) WARN_UNUSED;
 #endif

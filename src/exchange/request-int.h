@@ -64,6 +64,8 @@ int row_load_by_message(struct requests *q, enum request_side side, const uint8_
 int row_update(struct requests *q, const struct request_row *r, struct err *e) WARN_UNUSED;
 /** row_doc - the request's part, decoded again from its row. Returns: 0; -ERR_ERASED; -ERR_NOENT; as request_doc_parse */
 int row_doc(struct requests *q, const char *id, struct request_doc *ret, struct err *e) WARN_UNUSED;
+/** row_over - has it ended, so that it is not among what is open */
+bool row_over(const struct request_row *r);
 /** row_due - set the order of the list from the clocks */
 int row_due(struct requests *q, const char *id, struct err *e) WARN_UNUSED;
 
@@ -136,6 +138,12 @@ int request_on_part_recalled(void *ctx, struct exchange *x, const struct exchang
 int request_on_event_recalled(void *ctx, struct exchange *x, const struct exchange_message *m,
 			      struct err *e);
 int request_replay(struct requests *q, const struct request_row *row, struct err *e) WARN_UNUSED;
+
+/* ---- request-power.c ---- */
+/** request_power_warn - a warning when the requested member does not state the power that the request asks for
+ * Returns: 0; -ERR_NOMEM */
+int request_power_warn(struct requests *q, const struct request_doc *d,
+		       json_t *warnings) WARN_UNUSED;
 
 /* ---- request-view.c ---- */
 /** request_find - the row of an id, or of the beginning of exactly one id

@@ -72,6 +72,12 @@ static const struct store_migration steps[] = {
 		"DROP TABLE request_hold; DROP INDEX request_by_earlier; ALTER TABLE request DROP COLUMN erased_at; "
 		"ALTER TABLE request DROP COLUMN earlier",
 	},
+	{
+		7,
+		"what is over, by the time since when",
+		"CREATE INDEX request_by_end ON request (class, changed_at) WHERE over = 1 AND erased_at = 0",
+		"DROP INDEX request_by_end",
+	},
 };
 
 const struct store_schema *request_schema(void)
@@ -118,6 +124,11 @@ static struct store_val val_message(const struct request_row *r)
 static bool is_over(enum request_state s)
 {
 	return request_state_row(s)->flags & STATE_FINAL || s == STATE_UNDELIVERABLE;
+}
+
+bool row_over(const struct request_row *r)
+{
+	return is_over(r->state);
 }
 
 int row_insert(struct requests *q, const struct request_row *r, const char *body, size_t body_len,

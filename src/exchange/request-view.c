@@ -296,7 +296,9 @@ int request_view(struct requests *q, const struct actor *a, const struct request
 	if (n < 0 || (!row->erased_s && (r = row_doc(q, row->id, &d, e)) < 0))
 		return n < 0 ? n : r;
 	o = head_json(q, row, clocks, n);
-	if (!o || put_opt(o, "request", json_incref(d.json)) < 0 ||
+	if (!o ||
+	    (row->side == SIDE_ORIGIN && d.json && request_power_warn(q, &d, d.warnings) < 0) ||
+	    put_opt(o, "request", json_incref(d.json)) < 0 ||
 	    put_opt(o, "warnings", json_incref(d.warnings)) < 0 ||
 	    json_object_set_new(o, "may", may_json(a, row)) < 0)
 		return err_set(e, ERR_NOMEM, NULL, NULL);

@@ -51,6 +51,11 @@ int requests_open(struct exchange *x, const struct request_options *o, struct re
 	q->o.limits.peer_hour = or_default(q->o.limits.peer_hour, REQUEST_PEER_HOUR);
 	if ((r = newest(q->s, &newest_s, e)) < 0)
 		return r;
+	for (unsigned c = 0; c < CLASS_N; c++)
+		if (q->o.retention_days[c] && q->o.retention_days[c] < REQUEST_RETENTION_MIN_DAYS)
+			return err_set(e, ERR_RANGE, "retention",
+				       "%s is kept for at least %d days, or for ever (0)",
+				       request_class_row(c)->text, REQUEST_RETENTION_MIN_DAYS);
 	clock_base_init(&q->clock, q->env->wall_ms(q->env->ctx), q->env->mono_ms(q->env->ctx),
 			newest_s);
 	if ((r = exchange_register(x, REQUEST_MEDIA_TYPE, request_on_part, q, e)) < 0 ||

@@ -41,9 +41,12 @@ struct request_limits {
 };
 enum { REQUEST_OFFICER_HOUR = 60, REQUEST_NODE_HOUR = 600, REQUEST_PEER_HOUR = 1200 };
 
+enum { REQUEST_RETENTION_MIN_DAYS = 60 }; /* longer than delivery is tried and steps may be late */
+
 struct request_options {
 	struct request_checks checks; /* what the ledger beside knows */
 	struct request_limits limits;
+	int64_t retention_days[CLASS_N]; /* what is over is erased after this many; 0: never */
 	void *ctx;
 	void (*ring)(void *ctx, const struct request_alarm *a); /* may be NULL */
 	/* May a new request of this class be sent now? Asked in the transaction that sends it; 0 or an error. May be NULL. */
@@ -56,7 +59,7 @@ const struct store_schema *request_schema(void);
 /** requests_open - register the handlers of both media types and take up the clocks where the rows left them
  * In:      x        BORROWS: must outlive it
  *          o        copied; NULL for none
- * Returns: 0; -ERR_EXIST opened twice on one exchange; as store_exec */
+ * Returns: 0; -ERR_EXIST opened twice on one exchange; -ERR_RANGE retention_days; as store_exec */
 int requests_open(struct exchange *x, const struct request_options *o, struct requests **ret_q,
 		  struct err *e) WARN_UNUSED;
 /** requests_close - forget what is in memory (the exchange must be closed or idle); takes NULL; returns NULL */

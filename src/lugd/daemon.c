@@ -165,10 +165,23 @@ static int open_logic(struct lugd *d, struct err *e)
 	env_init(d);
 	r = exchange_open(d->store, &d->env, lugd_node(d), &d->exchange, e);
 	if (r >= 0)
-		r = requests_open(d->exchange,
-				  &(const struct request_options){
-					  .ctx = d, .ring = on_ring, .admit = witness_admit},
-				  &d->requests, e);
+		r = requests_open(
+			d->exchange,
+			&(const struct request_options){
+				.ctx = d,
+				.ring = on_ring,
+				.admit = witness_admit,
+				.retention_days =
+					{
+						[CLASS_FLASH] = d->conf.retention_flash_days.number,
+						[CLASS_URGENT] =
+							d->conf.retention_urgent_days.number,
+						[CLASS_PRIORITY] =
+							d->conf.retention_priority_days.number,
+						[CLASS_ROUTINE] =
+							d->conf.retention_routine_days.number,
+					}},
+			&d->requests, e);
 	witness_open(d);
 	if (r >= 0)
 		r = desk_open(d, e);

@@ -2,6 +2,7 @@
  * The loop of the logic thread: jobs, answers of peers, clocks, signals; one epoll for all of it. */
 #include "base/log.h"
 #include "base/time.h"
+#include "exchange/request-erase.h"
 #include "lugd/lugd-int.h"
 #include "lugd/questions.h"
 #include <signal.h>
@@ -99,6 +100,17 @@ static void poll_requests(struct lugd *d)
 		d->dirty = true; /* an expiry may have posted */
 }
 
+/* As many as one call takes; the rest an hour later. */
+static void retire_requests(struct lugd *d)
+{
+	struct err e = {0};
+	int n = requests_retire(d->requests, &e);
+	if (n < 0)
+		log_unusual("request", "what is over is not erased: %s", e.message);
+	else if (n > 0)
+		log_info("request", "erased at the end of retention requests=%d", n);
+}
+
 static void tick(struct lugd *d)
 {
 	struct err e = {0};
@@ -124,6 +136,7 @@ static void tick(struct lugd *d)
 	if (now_ms >= d->keys_due_ms) {
 		d->keys_due_ms = now_ms + d->conf.key_check_s.number * 1000;
 		keys_maintain(d);
+		retire_requests(d);
 		own_note_check(d, true);
 	}
 }

@@ -444,6 +444,89 @@ static void test_legal_hold(void **state)
 	assert_int_equal(hold(w, &judge, id, "order 9", &e), -ERR_ERASED);
 }
 
+/* ---- retention ---- */
+
+static int retire(struct world *w, int node)
+{
+	struct err e = {0};
+	int n = requests_retire(w->n[node].q, &e);
+
+	if (n < 0)
+		fail_msg("%s", e.message);
+	return n;
+}
+
+static bool erased(struct world *w, int node, const char *id)
+{
+	_cleanup_(json_decrefp) json_t *j = show(w, node, id);
+
+	return json_object_get(j, "erased_at") != NULL;
+}
+
+static void test_retention(void **state)
+{
+	static const struct actor judge = {"judge", ACTOR_APPROVER, "fr"};
+	struct world *w = *state;
+	struct err e = {0};
+	char old[37], kept[37], open[37], other[37];
+
+	w->n[FR].o.retention_days[CLASS_URGENT] = 90;
+	desk_restart(w, FR);
+	closed(w, old);
+	closed(w, kept);
+	sent(w, "INFO", "URGENT", open);
+	sent(w, "INFO", "PRIORITY", other); /* of another class, over all the same */
+	act(w, IT, other, EVENT_WITHDRAW, text("no case"));
+	world_settle(w);
+	assert_int_equal(hold(w, &judge, kept, "order 7", &e), 0);
+	world_pass(w, 90 * 86400 - 60);
+	assert_int_equal(retire(w, FR), 0);
+	world_pass(w, 120);
+	assert_int_equal(retire(w, FR), 1);
+	assert_int_equal(retire(w, FR), 0);
+	assert_true(erased(w, FR, old));
+	assert_false(erased(w, FR, kept) || erased(w, FR, open) || erased(w, FR, other));
+	assert_int_equal(retire(w, IT), 0); /* keeps for ever */
+	assert_false(erased(w, IT, old));
+}
+
+/* A freeze that was closed while its term still runs is kept until that has ended. */
+static void test_retention_waits_for_the_term(void **state)
+{
+	struct world *w = *state;
+	char id[37], more[37];
+
+	w->n[IT].o.retention_days[CLASS_URGENT] = 60;
+	desk_restart(w, IT);
+	held(w, id);
+	arrived(w, "EXTEND", id, 100, more);
+	act(w, FR, more, EVENT_ACCEPT, NULL);
+	act(w, FR, more, EVENT_ANSWER, NULL);
+	world_settle(w);
+	act(w, IT, id, EVENT_CLOSE, NULL);
+	world_settle(w);
+	world_pass(w, 70 * 86400);
+	world_settle(w);
+	assert_int_equal(retire(w, IT), 0);
+	world_pass(w, 40 * 86400);
+	world_settle(w);
+	assert_int_equal(w->n[IT].rings[RING_TERM_OVER], 1);
+	assert_int_equal(retire(w, IT), 1);
+	assert_true(erased(w, IT, id));
+}
+
+static void test_retention_too_short(void **state)
+{
+	struct world *w = *state;
+	struct request_options o = {.retention_days = {[CLASS_FLASH] = 59}};
+	struct requests *q = NULL;
+	struct err e = {0};
+
+	w->n[IT].q = requests_close(w->n[IT].q);
+	assert_int_equal(requests_open(w->net.node[IT].x, &o, &q, &e), -ERR_RANGE);
+	desk_restart(w, IT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -459,6 +542,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_withdraw_what_is_open, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_false_receipt, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_legal_hold, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_retention, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_retention_waits_for_the_term, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_retention_too_short, setup, teardown),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -232,6 +232,31 @@ static void test_transfer(void **state)
 	both_are(w, id, "ACCEPTED");
 }
 
+/* The other side states freeze, information and trace in its note, not preserve. */
+static void test_powers(void **state)
+{
+	static const struct {
+		const char *type;
+		size_t warnings;
+	} cases[] = {{"FREEZE", 0},   {"INFO", 0},     {"TRACE", 0},
+		     {"IDENTIFY", 0}, {"PRESERVE", 1}, {"ADVICE", 0}};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char id[37];
+		_cleanup_(json_decrefp) json_t *j = NULL;
+		const json_t *warnings;
+
+		draft(w, cases[i].type, "ROUTINE", id);
+		j = show(w, IT, id);
+		warnings = json_object_get(j, "warnings");
+		assert_int_equal(json_array_size(warnings), cases[i].warnings);
+		if (cases[i].warnings)
+			assert_non_null(strstr(text_at(json_array_get(warnings, 0), "message"),
+					       "preserve"));
+	}
+}
+
 /* ---- four eyes ---- */
 
 static void test_same_officer(void **state)
@@ -880,6 +905,7 @@ int main(void)
 		TEST(test_withdrawal),
 		TEST(test_every_refusal),
 		TEST(test_transfer),
+		TEST(test_powers),
 		TEST(test_same_officer),
 		TEST(test_author_cannot_approve),
 		TEST(test_other_content),
