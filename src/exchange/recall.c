@@ -168,6 +168,31 @@ static int give_item(struct exchange *x, const char *peer, const uint8_t id16[st
 	return buf_err(reply);
 }
 
+static int is_unopened(struct exchange *x, const char *peer, const uint8_t id16[static 16],
+		       struct err *e)
+{
+	STORE_ROWS(rows);
+	return store_first(x->s,
+			   "SELECT id FROM exchange_in WHERE peer = ? AND id = ? AND state = 1",
+			   VALS(val_text(peer), val_blob(id16, 16)), &rows, e);
+}
+
+/* What is stored but not opened here would come back without its parts, and might have its effect afterwards: it is opened first,
+ * after all that came before it. */
+static int open_first(struct exchange *x, const char *peer, const uint8_t id16[static 16],
+		      struct err *e)
+{
+	bool more = false;
+	int opened = 0, r = is_unopened(x, peer, id16, e);
+	if (r <= 0)
+		return r;
+	do
+		opened = inbox_open_waiting(x, &more, NULL);
+	while (opened >= 0 && more);
+	r = is_unopened(x, peer, id16, e);
+	return r > 0 ? err_set(e, ERR_AGAIN, "recall", "A message cannot be opened now.") : r;
+}
+
 static int give_next(struct exchange *x, const char *peer, struct stream_at *at, struct buf *reply,
 		     struct err *e)
 {
@@ -195,7 +220,9 @@ static int give_next(struct exchange *x, const char *peer, struct stream_at *at,
 		if (r < 0)
 			return r;
 	}
-	int r = give_item(x, peer, id16, &outer, reply, e);
+	int r = open_first(x, peer, id16, e);
+	if (r >= 0)
+		r = give_item(x, peer, id16, &outer, reply, e);
 	return r < 0 ? r : 1;
 }
 
@@ -207,6 +234,8 @@ int recall_receive(struct exchange *x, struct peer *p, const void *body, size_t 
 	for (int i = 0; r >= 0 && i < RECALL_ITEMS_MAX && reply->len <= RECALL_BYTES_MAX; i++)
 		if ((r = give_next(x, p->name, &at, reply, e)) <= 0)
 			break;
+	if (r == -ERR_AGAIN && reply->len) /* the next question meets it first */
+		return 0;
 	return r < 0 ? r : 0;
 }
 

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/time.h"
 #include "engine.h"
+#include "wire/age.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -37,7 +38,16 @@ static void keep_copy(struct world *w, int i)
 	assert_int_equal(store_backup(w->net.node[i].store, path, NULL), 0);
 }
 
-/* Whatever the node did since the copy is gone from it; then there is time for heads, recall and what comes again. */
+/* Time for heads, recall and what comes again. */
+static void let_pass(struct world *w)
+{
+	for (int n = 0; n < 30; n++) {
+		world_pass(w, 10);
+		world_settle(w);
+	}
+}
+
+/* Whatever the node did since the copy is gone from it. */
 static void put_back(struct world *w, int i)
 {
 	char path[160];
@@ -46,10 +56,7 @@ static void put_back(struct world *w, int i)
 	desk_close(w, i);
 	assert_int_equal(rename(path, w->n[i].path), 0);
 	desk_open(w, i);
-	for (int n = 0; n < 30; n++) {
-		world_pass(w, 10);
-		world_settle(w);
-	}
+	let_pass(w);
 }
 
 /* The reply to a question comes back before the question itself comes again: it waits for it, and the pause is what it was. */
@@ -115,6 +122,39 @@ static void test_second_delivery_counts_from_the_first(void **state)
 			 0);
 }
 
+static int away(void *ctx, const uint8_t share32[static 32],
+		const uint8_t wrapped32[static AGE_WRAPPED_LEN],
+		uint8_t ret_file_key16[static AGE_FILE_KEY_LEN], struct err *e)
+{
+	return -ERR_PIPE;
+}
+
+/* The peer has stored a step and cannot open it yet when the node that made it asks for it back. */
+static void test_recall_of_what_is_not_opened(void **state)
+{
+	ENGINE_SQLITE_ONLY();
+	struct world *w = *state;
+	struct exchange_env *env = &w->net.node[IT].env;
+	const struct exchange_env whole = *env;
+	char id[37];
+
+	sent(w, "TRACE", "URGENT", id);
+	keep_copy(w, FR);
+	env->unwrap = away;
+	act(w, FR, id, EVENT_ACK, NULL);
+	world_settle(w);
+	state_is(w, IT, id, "DELIVERED");
+	put_back(w, FR);
+	state_is(w, FR, id, "DELIVERED");
+	*env = whole;
+	let_pass(w);
+	both_are(w, id, "ACKNOWLEDGED");
+	same_due(w, id, "ack");
+	act(w, FR, id, EVENT_ACCEPT, NULL);
+	world_settle(w);
+	both_are(w, id, "ACCEPTED");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -122,6 +162,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_reply_waits_for_its_question),
 		TEST(test_second_delivery_counts_from_the_first),
+		TEST(test_recall_of_what_is_not_opened),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
