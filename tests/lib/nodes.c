@@ -119,6 +119,8 @@ static void env_event(void *ctx, const struct exchange_event *ev)
 {
 	struct node *node = ctx;
 	node->events[ev->kind]++;
+	if (node->net->event)
+		node->net->event(node->net, ev);
 	snprintf(node->last_event, sizeof(node->last_event), "%s", ev->text);
 }
 

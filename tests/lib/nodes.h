@@ -53,6 +53,7 @@ struct nodes {
 		    const void *p, size_t len, uint64_t send_id);
 	struct nodes_mail *mail;
 	size_t mail_n, mail_max;
+	void (*event)(struct nodes *w, const struct exchange_event *ev); /* NULL: only counted */
 	bool cut[NODES_MAX][NODES_MAX]; /* from, to: nodes_run() gives no answer */
 	void *user;
 };

@@ -98,9 +98,14 @@ void check_reply(struct sim *s, size_t node, size_t peer, const void *reply, siz
 	struct cur c = cur_init(reply, len);
 	struct note n;
 	struct receipt r;
+	struct stream_refusal f;
 	while (cur_left(&c) > 4) {
 		uint32_t frame_len = cur_u32be(&c);
 		const void *p = cur_bytes(&c, frame_len);
+		if (p && note_parse(p, frame_len, &n, NULL) == 0 &&
+		    note_is(&n, STREAM_TYPE_REFUSAL) &&
+		    stream_refusal_decode(n.p, n.text_len, &f, NULL) == 0)
+			cover_code(s, exchange_code(f.code));
 		if (!p || note_parse(p, frame_len, &n, NULL) < 0 || !note_is(&n, RECEIPT_TYPE) ||
 		    receipt_decode(n.p, n.text_len, &r, NULL) < 0 || r.kind != RECEIPT_STORED)
 			continue;

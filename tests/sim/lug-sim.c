@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * lug-sim: three nodes, one thread, one seed: a network that delays, drops, repeats, reorders and cuts; disks that crash.
  *
- * Usage: lug-sim [--seeds FIRST:COUNT] [--jobs N] [--complete] [--coverage] [--mutants | --mutant N] [--verbose]
+ * Usage: lug-sim [--seeds FIRST:COUNT] [--jobs N] [--complete] [--errors] [--coverage] [--mutants | --mutant N] [--verbose]
  *
  * Each seed is run twice and must give the same event hash. A world has two parts: chaos, in which messages are posted while
  * everything fails, and healing, in which all must arrive in a bounded time. Time is virtual, cryptography is real.
- * --complete also fails if a move of requests.def was never made; --coverage prints how often each was. */
+ * --complete also fails if a move of requests.def was never made or an error of codes.def never met, --errors only for the latter;
+ * --coverage prints how often each was. */
 #include "base/text.h"
 #include "exchange/fault.h"
 #include "exchange/request.h"
@@ -132,6 +133,11 @@ static int send(struct nodes *w, struct node *from, const char *peer, enum excha
 
 /* ---- nodes ---- */
 
+static void told(struct nodes *w, const struct exchange_event *ev)
+{
+	cover_code(w->user, ev->code);
+}
+
 static void close_node(struct sim *s, size_t i)
 {
 	node_close(&s->net.node[i]);
@@ -210,6 +216,7 @@ static void deliver(struct sim *s, struct sim_event *ev)
 	if (to->x) {
 		r = exchange_receive(to->x, names[ev->a], ev->kind, ev->body.p, ev->body.len,
 				     &reply, NULL);
+		cover_code(s, r);
 		if (r == 0 && ev->kind == EXCHANGE_PARCELS)
 			check_reply(s, ev->b, ev->a, reply.p, reply.len);
 	}
@@ -393,6 +400,7 @@ static void setup(struct sim *s, uint64_t seed)
 	nodes_init(&s->net, names, SIM_NODES, seed);
 	s->net.user = s;
 	s->net.send = send;
+	s->net.event = told;
 	s->chaos = true;
 	s->drop_permille = (uint32_t)prng_below(&s->rng, 250);
 	s->copy_permille = (uint32_t)prng_below(&s->rng, 250);
@@ -419,6 +427,10 @@ static void setup(struct sim *s, uint64_t seed)
 		int64_t copy_ms = 10000 + (int64_t)(seed * 104729 % (SIM_CHAOS_MS / 2));
 		add(s, SIM_COPY, copy_ms)->a = seed / 4 % SIM_NODES;
 		add(s, SIM_PUT_BACK, copy_ms + 5000 + (int64_t)(seed * 7919 % (SIM_CHAOS_MS / 3)));
+	}
+	for (uint64_t i = 0; i < SIM_LIES; i++) {
+		uint64_t turn = seed * SIM_LIES + i;
+		add(s, SIM_LIE, (int64_t)(turn * 15485863 % SIM_CHAOS_MS))->send_id = turn;
 	}
 	if (seed % 3 == 0)
 		add(s, SIM_STEAL, (int64_t)(seed * 7919 % SIM_CHAOS_MS))->a = seed / 3 % SIM_NODES;
@@ -495,6 +507,17 @@ static void put_back(struct sim *s)
 		add(s, SIM_PUBLISH, 2000); /* its owner has the signed note still */
 }
 
+/* Again a little later if somebody who takes part is down. */
+static void lie(struct sim *s, uint64_t turn)
+{
+	size_t node = liar_try(s, turn);
+	trace(s, "lie", node, turn, NULL, 0);
+	if (node == SIM_NODES && s->chaos)
+		add(s, SIM_LIE, 3000)->send_id = turn;
+	else if (node < SIM_NODES)
+		after(s, node);
+}
+
 static void handle(struct sim *s, struct sim_event *ev)
 {
 	switch (ev->type) {
@@ -554,6 +577,9 @@ static void handle(struct sim *s, struct sim_event *ev)
 		break;
 	case SIM_PUT_BACK:
 		put_back(s);
+		break;
+	case SIM_LIE:
+		lie(s, ev->send_id);
 		break;
 	}
 }
@@ -655,7 +681,7 @@ static void run(struct sim *s)
 
 struct totals {
 	uint64_t bad, crashes, restarts, delivered, messages, answered, steps;
-	uint64_t moves[SIM_MOVES_MAX];
+	struct sim_reached reached;
 };
 
 /* One run of one seed: its event hash; false when something is wrong, which is printed. */
@@ -680,8 +706,7 @@ static bool run_seed(uint64_t seed, uint8_t hash32[static 32], struct totals *t,
 	for (size_t i = 0; i < SIM_NODES; i++)
 		if (s.net.node[i].x)
 			cover_node(&s, i);
-	for (size_t i = 0; i < SIM_MOVES_MAX; i++)
-		t->moves[i] += s.moves[i];
+	cover_add(&t->reached, &s.reached);
 	teardown(&s);
 	return good;
 }
@@ -708,13 +733,18 @@ static void sum_up(struct totals *sum, const struct totals *t)
 	sum->crashes += t->crashes;
 	sum->answered += t->answered;
 	sum->steps += t->steps;
-	for (size_t i = 0; i < SIM_MOVES_MAX; i++)
-		sum->moves[i] += t->moves[i];
+	cover_add(&sum->reached, &t->reached);
 }
 
+struct options {
+	uint64_t jobs;
+	bool complete, errors, coverage;
+};
+
 /* One process a job, since a world belongs to one thread and worlds know nothing of each other. */
-static int run_seeds(uint64_t from, uint64_t count, uint64_t jobs, bool complete, bool coverage)
+static int run_seeds(uint64_t from, uint64_t count, const struct options *o)
 {
+	const uint64_t jobs = o->jobs;
 	struct totals *t = mmap(NULL, jobs * sizeof(*t), PROT_READ | PROT_WRITE,
 				MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct totals sum = {0};
@@ -740,8 +770,10 @@ static int run_seeds(uint64_t from, uint64_t count, uint64_t jobs, bool complete
 	if (failed)
 		printf("a process ended before its seeds were done\n");
 	failed |= sum.bad != 0;
-	if (complete || coverage)
-		failed |= cover_print(sum.moves, coverage) && complete;
+	if (o->complete || o->coverage)
+		failed |= cover_moves(&sum.reached, o->coverage) && o->complete;
+	if (o->complete || o->coverage || o->errors)
+		failed |= cover_codes(&sum.reached, o->coverage) && (o->complete || o->errors);
 	return failed ? 1 : 0;
 }
 
@@ -778,7 +810,7 @@ static int run_mutants(uint64_t from, uint64_t count, int only)
 static int usage(void)
 {
 	fprintf(stderr,
-		"usage: lug-sim [--seeds FIRST:COUNT] [--jobs N] [--complete] [--coverage] [--mutants | --mutant N] [--verbose]\n");
+		"usage: lug-sim [--seeds FIRST:COUNT] [--jobs N] [--complete] [--errors] [--coverage] [--mutants | --mutant N] [--verbose]\n");
 	return 2;
 }
 
@@ -791,22 +823,26 @@ static bool parse_seeds(const char *text, uint64_t *from, uint64_t *count)
 
 int main(int argc, char **argv)
 {
-	uint64_t from = 1, count = 200, only = 0, jobs = 1;
-	bool with_mutants = false, complete = false, coverage = false;
+	uint64_t from = 1, count = 200, only = 0;
+	struct options o = {.jobs = 1};
+	bool with_mutants = false;
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--verbose") == 0)
 			verbose = true;
 		else if (strcmp(argv[i], "--mutants") == 0)
 			with_mutants = true;
 		else if (strcmp(argv[i], "--complete") == 0)
-			complete = true;
+			o.complete = true;
+		else if (strcmp(argv[i], "--errors") == 0)
+			o.errors = true;
 		else if (strcmp(argv[i], "--coverage") == 0)
-			coverage = true;
+			o.coverage = true;
 		else if (strcmp(argv[i], "--mutant") == 0 && i + 1 < argc &&
 			 dec_parse_u64(argv[i + 1], strlen(argv[i + 1]), FAULTS - 1, &only) == 0)
 			i++;
 		else if (strcmp(argv[i], "--jobs") == 0 && i + 1 < argc &&
-			 dec_parse_u64(argv[i + 1], strlen(argv[i + 1]), 64, &jobs) == 0 && jobs)
+			 dec_parse_u64(argv[i + 1], strlen(argv[i + 1]), 64, &o.jobs) == 0 &&
+			 o.jobs)
 			i++;
 		else if (strcmp(argv[i], "--seeds") != 0 || i + 1 == argc ||
 			 !parse_seeds(argv[++i], &from, &count))
@@ -814,5 +850,5 @@ int main(int argc, char **argv)
 	}
 	if (only || with_mutants)
 		return run_mutants(from, count, (int)only);
-	return run_seeds(from, count, jobs, complete, coverage);
+	return run_seeds(from, count, &o);
 }

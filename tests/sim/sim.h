@@ -17,6 +17,8 @@ enum {
 	SIM_PROMISES_MAX = 4096,
 	SIM_EVENTS_MAX = 8192,
 	SIM_MOVES_MAX = 256,   /* rows of the table of requests */
+	SIM_CODES_MAX = 128,   /* rows of the table of errors */
+	SIM_LIES = 6,	       /* tries against the rules in a world */
 	SIM_CHAOS_MS = 120000, /* faults end here, in one world of ten at twice that */
 	SIM_HEAL_MS = 900000,  /* and within this everything must be delivered */
 	SIM_TICK_MS = 1000,
@@ -36,11 +38,12 @@ enum sim_event_type {
 	SIM_LEAP,
 	SIM_DRAFT,
 	SIM_WORK,
-	SIM_STEAL,   /* a: whose node key is stolen, and revoked by its owner */
-	SIM_PUBLISH, /* the owner installs the revocation, again until it holds */
-	SIM_FORGE,   /* b: whom the thief tries */
-	SIM_COPY,    /* a: whose store is copied */
-	SIM_PUT_BACK /* a: whose copy is put back */
+	SIM_STEAL,    /* a: whose node key is stolen, and revoked by its owner */
+	SIM_PUBLISH,  /* the owner installs the revocation, again until it holds */
+	SIM_FORGE,    /* b: whom the thief tries */
+	SIM_COPY,     /* a: whose store is copied */
+	SIM_PUT_BACK, /* a: whose copy is put back */
+	SIM_LIE	      /* send_id: which try against the rules */
 };
 struct sim_event {
 	int64_t at_ms;
@@ -82,6 +85,9 @@ struct sim_promise { /* an R1 that left a node */
 	bool lapsed; /* given after a copy that was put back: must hold again at the end */
 	uint8_t id16[16];
 };
+struct sim_reached {
+	uint64_t moves[SIM_MOVES_MAX], codes[SIM_CODES_MAX];
+};
 struct sim {
 	uint64_t seed;
 	struct nodes net;
@@ -109,7 +115,7 @@ struct sim {
 	int64_t audit_seq[SIM_NODES]; /* newest entry that was seen committed */
 	uint8_t audit_hash32[SIM_NODES][32];
 	unsigned crashes, restarts, delivered, answered, steps;
-	uint64_t moves[SIM_MOVES_MAX];
+	struct sim_reached reached;
 	struct sha256 trace;
 	struct sim_thief thief;
 	struct { /* the node that is set back to an old copy, if any */
@@ -155,11 +161,28 @@ void thief_steal(struct sim *s, size_t i);
 bool thief_publish(struct sim *s);
 bool thief_forge(struct sim *s, size_t to);
 
+/** thief_parcel - a parcel for the next place of a stream (or some places ahead of it) under a given node key, with a file that
+ *                 nobody can open: what counts is whether it gets an R1
+ * In:      o        time_s, expires_s, class; the rest is filled in */
+struct parcel_outer;
+int thief_parcel(struct sim *s, size_t from, size_t to, const uint8_t node32[static 32],
+		 uint64_t ahead, struct parcel_outer *o, struct buf *body);
+
+/* ---- liar.c ---- */
+/** liar_try - a member sends what it must not, or an officer tries what is not allowed; turn: which, of which node
+ * Returns: the node that was called; SIM_NODES if it could not be tried */
+size_t liar_try(struct sim *s, uint64_t turn);
+
 /* ---- cover.c ---- */
-/** cover_node - count the moves of requests that a node's rows hold, at the end of a world
- * cover_print - those of many worlds, all or only those never made; returns how many were never made */
+/** cover_node - count the moves of requests that a node's rows hold, and the error codes, at the end of a world
+ * cover_code - a code that a call returned, a refusal named or people were told; not an error: nothing
+ * cover_add - sum up worlds
+ * cover_moves, cover_codes - print what they reached, all or only what none did; returns how much no world reached */
 void cover_node(struct sim *s, size_t node);
-size_t cover_print(const uint64_t counts[static SIM_MOVES_MAX], bool all);
+void cover_code(struct sim *s, int code);
+size_t cover_moves(const struct sim_reached *reached, bool all);
+size_t cover_codes(const struct sim_reached *reached, bool all);
+void cover_add(struct sim_reached *sum, const struct sim_reached *more);
 
 /* ---- check.c ---- */
 /** check_step - what must hold after each step of a node; check_restart - after it came back

@@ -27,33 +27,39 @@ bool thief_publish(struct sim *s)
 				 node->signed_note.len, NULL, NULL) == 0;
 }
 
-/* The next place of the stream from the victim, and a file that nobody can open: what counts is whether it gets an R1. */
-static int forge(struct sim *s, size_t to, uint8_t ret_id16[static 16], struct buf *body)
+int thief_parcel(struct sim *s, size_t from, size_t to, const uint8_t node32[static 32],
+		 uint64_t ahead, struct parcel_outer *o, struct buf *body)
 {
 	static const char file[] = "age-encryption.org/v1\nnothing that opens";
-	const char *victim = s->net.node[s->thief.victim].name;
 	_cleanup_(buf_done) struct buf note;
 	struct stream in;
-	struct parcel_outer o = {.class = PARCEL_FLASH, .size = sizeof(file) - 1};
 	buf_init(&note, NOTE_MAX);
-	int r = stream_in_load(s->net.node[to].x, victim, &in, NULL);
-	o.epoch = in.epoch;
-	o.seq = in.seq + 1;
-	memcpy(o.prev32, in.chain32, 32);
+	int r = stream_in_load(s->net.node[to].x, s->net.node[from].name, &in, NULL);
+	o->size = sizeof(file) - 1;
+	o->epoch = in.epoch;
+	o->seq = in.seq + 1 + ahead;
+	memcpy(o->prev32, in.chain32, 32);
 	stream_done(&in);
 	if (r < 0)
 		return r;
+	snprintf(o->from, sizeof(o->from), "%s", s->net.node[from].name);
+	snprintf(o->to, sizeof(o->to), "%s", s->net.node[to].name);
+	prng_bytes(&s->rng, o->id16, 16);
+	sha256(file, sizeof(file) - 1, o->sha256);
+	r = parcel_outer_encode(o, &note);
+	if (r >= 0)
+		r = note_sign_seed(&note, o->from, node32, NULL);
+	return r < 0 ? r : parcel_put(body, note.p, note.len, file, sizeof(file) - 1);
+}
+
+static int forge(struct sim *s, size_t to, uint8_t ret_id16[static 16], struct buf *body)
+{
+	struct parcel_outer o = {.class = PARCEL_FLASH};
 	o.time_s = s->thief.time_s - (int64_t)prng_below(&s->rng, 600);
 	o.expires_s = o.time_s + 86400;
-	snprintf(o.from, sizeof(o.from), "%s", victim);
-	snprintf(o.to, sizeof(o.to), "%s", s->net.node[to].name);
-	prng_bytes(&s->rng, o.id16, 16);
+	int r = thief_parcel(s, s->thief.victim, to, s->thief.node32, 0, &o, body);
 	memcpy(ret_id16, o.id16, 16);
-	sha256(file, sizeof(file) - 1, o.sha256);
-	r = parcel_outer_encode(&o, &note);
-	if (r >= 0)
-		r = note_sign_seed(&note, victim, s->thief.node32, NULL);
-	return r < 0 ? r : parcel_put(body, note.p, note.len, file, sizeof(file) - 1);
+	return r;
 }
 
 static bool has_row(struct sim *s, size_t node, const char *sql, const struct store_val *vals,
@@ -77,6 +83,7 @@ bool thief_forge(struct sim *s, size_t to)
 	    forge(s, to, id16, &body) < 0)
 		return false;
 	(void)!exchange_receive(node->x, victim, EXCHANGE_PARCELS, body.p, body.len, &reply, NULL);
+	check_reply(s, to, s->thief.victim, reply.p, reply.len);
 	if (!disk_dead(s->disks[to]) &&
 	    has_row(s, to, "SELECT id FROM exchange_place WHERE id = ?", VALS(val_blob(id16, 16))))
 		sim_wrong(s, "%s: a parcel under a revoked key of %s was taken", node->name,

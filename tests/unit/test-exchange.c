@@ -256,12 +256,23 @@ static void test_no_handler(void **state)
 	assert_string_equal(delivery(&w->node[IT], id16, "fr").reason, "unsupported");
 }
 
-/* The key process is away: stored, opened later, in order. */
+/* What is not the message's fault (the key process is away, say): stored, opened later, in order. */
 static void test_not_now(void **state)
 {
+	static const int codes[] = {-ERR_NOMEM, -ERR_TIMEDOUT, -ERR_PIPE, -ERR_BUSY};
 	struct nodes *w = *state;
 	uint8_t a16[16], b16[16];
 	nodes_run(w);
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+		w->node[FR].probe_result = codes[i];
+		post(w, EXCHANGE_NORMAL, err_name(codes[i]), a16);
+		nodes_run(w);
+		assert_int_equal(delivery(&w->node[IT], a16, "fr").state, EXCHANGE_STORED);
+		w->node[FR].probe_result = 0;
+		nodes_pass(w, 5000, 1000);
+		assert_int_equal(delivery(&w->node[IT], a16, "fr").state, EXCHANGE_ACCEPTED);
+		assert_int_equal(node_effects(&w->node[FR], err_name(codes[i])), 1);
+	}
 	w->node[FR].probe_result = -ERR_BUSY;
 	post(w, EXCHANGE_NORMAL, "first", a16);
 	post(w, EXCHANGE_NORMAL, "second", b16);
@@ -272,7 +283,7 @@ static void test_not_now(void **state)
 	assert_int_equal(delivery(&w->node[IT], a16, "fr").state, EXCHANGE_ACCEPTED);
 	assert_int_equal(delivery(&w->node[IT], b16, "fr").state, EXCHANGE_ACCEPTED);
 	assert_int_equal(
-		node_count(&w->node[FR], "SELECT n FROM probe_effect WHERE text = 'first'"), 1);
+		node_count(&w->node[FR], "SELECT n FROM probe_effect WHERE text = 'first'"), 5);
 }
 
 static void test_forged_inside(void **state)
