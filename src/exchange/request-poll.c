@@ -3,16 +3,27 @@
  * twice without a trace. */
 #include "exchange/request-int.h"
 
-enum { POLL_RINGS_MAX = 256, RING_AGAIN_S = 60 };
+enum { POLL_RINGS_MAX = 256, RING_AGAIN_S = 60, LEVEL_MAX = 1 << 30 };
 
-/* Highest level whose time has come, and the time of the next one; both on steady time. */
+/* Highest level whose time has come, and the time of the next one; both on steady time. Found by halving, since the start may be
+ * what a peer claims: of the year 1, say. */
 static void climb(struct clock_row *c, const struct request_row *row, int64_t now_s)
 {
 	int64_t start = c->local_s - (c->due_s - c->started_s), limit = c->due_s - c->started_s;
 	bool answer = c->kind == CLOCK_ANSWER;
+	unsigned above = c->level + 1;
 
-	while (start + request_ladder(row->class, answer, limit, c->level + 1) <= now_s)
-		c->level++;
+	while (above < LEVEL_MAX &&
+	       start + request_ladder(row->class, answer, limit, above) <= now_s)
+		above *= 2;
+	while (above - c->level > 1) {
+		unsigned between = c->level + (above - c->level) / 2;
+
+		if (start + request_ladder(row->class, answer, limit, between) <= now_s)
+			c->level = between;
+		else
+			above = between;
+	}
 	c->next_s = start + request_ladder(row->class, answer, limit, c->level + 1);
 }
 
