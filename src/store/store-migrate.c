@@ -38,7 +38,7 @@ static int too_new(const struct store_schema *schema, uint64_t found, struct err
 	return err_set(
 		e, ERR_VERSION, schema->module,
 		"The store is at version %llu of \"%s\", this program knows %zu: it was written by a newer "
-		"program. Use that one, or let it downgrade the store first.",
+		"program. Use that one, or a backup from before.",
 		(unsigned long long)found, schema->module, schema->steps_n);
 }
 
