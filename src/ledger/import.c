@@ -18,7 +18,7 @@
 enum {
 	PROGRESS_BYTES = 4 << 20, /* block bytes between two calls */
 	PROGRESS_RECORDS = 20000,
-	BATCH_PART = 4,		  /* of the memory; the rest is for segments and what is mapped */
+	BATCH_PART = 8, /* of the memory: more would cost more new pages than it saves look-ups */
 	BATCH_BYTES_PER_BYTE = 3, /* a block's rows never take more than this in a batch */
 };
 

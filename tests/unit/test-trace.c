@@ -431,7 +431,7 @@ static void test_long(void **state)
 	struct trace_source s = line_source;
 	s.tx_n = s.output_n = LONG_LINE;
 	s.out_spender = long_line_spender;
-	for (int i = 0; i < 8; i++) {
+	for (int i = 0; i < 16; i++) {
 		struct ticks cut = {.stop_at = i & 4 ? 3 : UINT32_MAX};
 		struct trace_params p;
 		struct trace t;
@@ -439,12 +439,12 @@ static void test_long(void **state)
 		trace_params_init(&p);
 		p.back = i & 1;
 		p.engine = i & 2 ? TRACE_DENSE : TRACE_AUTO;
-		p.policy = TRACE_LIFO;
+		p.policy = i & 8 ? TRACE_HAIRCUT : TRACE_LIFO;
 		p.tick = tick_count;
 		p.tick_ctx = &cut;
 		assert_int_equal(trace_run(&s, &p, &seed, 1, &t, NULL), 0);
 		assert_int_equal(t.engine, TRACE_DENSE);
-		assert_int_equal(t.partial, i / 4);
+		assert_int_equal(t.partial, i / 4 % 2);
 		assert_true(t.partial ? t.reached_n < LONG_LINE : t.reached_n == LONG_LINE);
 		assert_int_equal(t.ended[t.partial ? TRACE_BUDGET
 					 : i & 1   ? TRACE_MINTED
