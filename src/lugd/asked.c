@@ -4,6 +4,7 @@
 #include "graph/graph.h"
 #include "ledger/label.h"
 #include "ledger/ledger.h"
+#include "lugd/pdf.h"
 #include "lugd/questions-int.h"
 #include <string.h>
 
@@ -15,6 +16,7 @@ void asked_free(struct asked *a)
 	json_decref(a->wish);
 	json_decref(a->report);
 	free(a->csv_text);
+	buf_done(&a->pdf_made);
 	free(a);
 }
 
@@ -86,6 +88,8 @@ static int read_rules(struct asked *a, const json_t *body, struct err *e)
 		r = json_opt_bool(body, "stop_at_labels", &a->stop_at_labels, e);
 	if (r >= 0)
 		r = json_opt_bool(body, "stop_at_coinjoin", &a->params.stop_at_joins, e);
+	if (r >= 0)
+		r = json_opt_bool(body, "pdf", &a->pdf, e);
 	return r < 0 ? r : json_opt_bool(body, "csv", &a->csv, e);
 }
 
@@ -138,6 +142,7 @@ int asked_read(struct asked *a, const json_t *body, struct err *e)
 					   "rows",
 					   "boxes",
 					   "csv",
+					   "pdf",
 					   NULL};
 	trace_params_init(&a->params);
 	int r = json_only(body, keys, e);
@@ -225,6 +230,29 @@ static int run(struct asked *a, const struct snapshot *s, struct err *e)
 	if (r == 0)
 		r = trace_run(&source, &a->params, seeds.p, seeds.n, &t, e);
 	return r < 0 ? r : answer(a, s, &t, e);
+}
+
+static bool wanted(void *ctx)
+{
+	struct asked *a = ctx;
+	pthread_mutex_lock(&a->q->lock);
+	bool ended = a->forget || a->q->stop;
+	pthread_mutex_unlock(&a->q->lock);
+	return !ended;
+}
+
+void asked_paper(struct asked *a)
+{
+	struct buf html _cleanup_(buf_done);
+	buf_init(&html, ASKED_TEXT_MAX);
+	buf_init(&a->pdf_made, ASKED_TEXT_MAX);
+	trace_report_paper(a->report, &html);
+	int r = buf_err(&html);
+	if (r >= 0)
+		r = pdf_make(a->q->pdf_program, buf_cstr(&html), html.len, wanted, a, &a->pdf_made,
+			     &a->pdf_error);
+	if (r < 0 && !a->pdf_error.code)
+		(void)err_set(&a->pdf_error, r, "form", NULL);
 }
 
 void asked_run(struct asked *a)

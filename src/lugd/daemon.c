@@ -146,7 +146,7 @@ static int open_questions(struct lugd *d, struct err *e)
 	int r = d->conf.ledger.text[0] ? conf_path(&d->conf, &d->conf.ledger, dir) : 0;
 	if (r < 0)
 		return err_set(e, r, "ledger", "The path of the ledger is too long.");
-	return questions_open(dir, &d->questions, e);
+	return questions_open(dir, d->conf.pdf_program.text, &d->questions, e);
 }
 
 static int open_logic(struct lugd *d, struct err *e)

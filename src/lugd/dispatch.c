@@ -2,6 +2,7 @@
  * From a queued job to its answer: who it is, may they, the handler, the audit event. Deny by default: a person without an
  * officer's row, and a role that the route does not name, get nothing, and the refusal is an audit event. */
 #include "base/log.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "crypto/crypto.h"
 #include "http/route.h"
@@ -70,6 +71,20 @@ static const char *target_of(const struct api_call *c)
 	return first[0] ? arena_printf(c->a, "%s (%s)", c->route->path, first) : c->route->path;
 }
 
+/* A document that leaves is known by its hash: with its entry's proof it can be shown that this node gave it out, and when. */
+static json_t *export_detail(const struct api_call *c)
+{
+	uint8_t hash32[32];
+	char hex[65];
+	const char *form = api_query(c, "form");
+	if (c->route->audit != API_AUDIT_EXPORT || !c->raw_type || !c->raw.len)
+		return NULL;
+	sha256(c->raw.p, c->raw.len, hash32);
+	hex_encode(hash32, sizeof(hash32), hex);
+	return json_pack("{s:s, s:I, s:s, s:s*}", "sha256", hex, "bytes", (json_int_t)c->raw.len,
+			 "type", c->raw_type, "form", form);
+}
+
 int dispatch_look(struct lugd *d, const struct api_call *c, struct err *e)
 {
 	struct audit_event ev = {
@@ -88,6 +103,8 @@ int dispatch_look(struct lugd *d, const struct api_call *c, struct err *e)
 		ev.type = AUDIT_EXPORT;
 		break;
 	}
+	_cleanup_(json_decrefp) json_t *detail = export_detail(c);
+	ev.detail = detail;
 	return dispatch_record(d, &ev, e);
 }
 

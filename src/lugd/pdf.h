@@ -6,7 +6,7 @@
 #include "base/err.h"
 #include <stdbool.h>
 
-enum { PDF_SECONDS_MAX = 60 };
+enum { PDF_SECONDS_MAX = 180 };
 
 /** pdf_make - run the program (conf pdf_program) on a page
  * In:      program  "" for none

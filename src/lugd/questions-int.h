@@ -37,7 +37,7 @@ struct asked {
 	json_t *seeds;
 	json_t *wish; /* the body, whole */
 	struct trace_params params;
-	bool stop_at_labels, csv;
+	bool stop_at_labels, csv, pdf;
 	uint64_t entity_max; /* 0: no stop at entities */
 	int64_t max_seconds, end_ms;
 	uint32_t rows, boxes;
@@ -49,11 +49,14 @@ struct asked {
 	json_t *report;
 	char *csv_text; /* NULL: not asked for */
 	size_t csv_len;
+	bool making;	     /* under the lock: the worker makes the PDF of a finished trace */
+	struct buf pdf_made; /* the worker's while making */
+	struct err pdf_error;
 	struct err error;
 };
 
 struct questions {
-	char dir[PATH_MAX];
+	char dir[PATH_MAX], pdf_program[PATH_MAX];
 	struct snapshot_held *held; /* logic thread */
 	int64_t looked_ms;
 	pthread_mutex_t lock;
@@ -65,6 +68,8 @@ struct questions {
 
 /** asked_run - worker: compute one; its answer is complete when this returns */
 void asked_run(struct asked *a);
+/** asked_paper - worker: the PDF of one that is done */
+void asked_paper(struct asked *a);
 void asked_free(struct asked *a);
 /** asked_read - the body of a wish */
 int asked_read(struct asked *a, const json_t *body, struct err *e) WARN_UNUSED;

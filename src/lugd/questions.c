@@ -44,6 +44,13 @@ static void *work(void *arg)
 		asked_run(a);
 		pthread_mutex_lock(&q->lock);
 		a->state = a->error.code ? ASKED_FAILED : ASKED_DONE;
+		a->making = a->pdf && a->state == ASKED_DONE && !a->forget;
+		if (a->making) {
+			pthread_mutex_unlock(&q->lock);
+			asked_paper(a);
+			pthread_mutex_lock(&q->lock);
+			a->making = false;
+		}
 		if (a->forget) {
 			unlink_asked(q, a);
 			asked_free(a);
@@ -53,12 +60,15 @@ static void *work(void *arg)
 	return NULL;
 }
 
-int questions_open(const char *dir, struct questions **ret_q, struct err *e)
+int questions_open(const char *dir, const char *pdf_program, struct questions **ret_q,
+		   struct err *e)
 {
 	struct questions *q = calloc(1, sizeof(*q));
 	if (!q)
 		return err_set(e, ERR_NOMEM, NULL, NULL);
-	if (snprintf(q->dir, sizeof(q->dir), "%s", dir) >= (int)sizeof(q->dir)) {
+	if (snprintf(q->dir, sizeof(q->dir), "%s", dir) >= (int)sizeof(q->dir) ||
+	    snprintf(q->pdf_program, sizeof(q->pdf_program), "%s", pdf_program) >=
+		    (int)sizeof(q->pdf_program)) {
 		free(q);
 		return err_set(e, ERR_OVERSIZE, "ledger", "The folder's path is too long.");
 	}
@@ -102,7 +112,7 @@ struct questions *questions_close(struct questions *q)
 
 static bool finished(const struct asked *a)
 {
-	return a->state == ASKED_DONE || a->state == ASKED_FAILED;
+	return (a->state == ASKED_DONE || a->state == ASKED_FAILED) && !a->making;
 }
 
 /* Under the lock: room for one more, made by dropping the oldest that is finished. */
@@ -221,7 +231,7 @@ int asked_forget(struct questions *q, const char *officer, const char *id, struc
 {
 	pthread_mutex_lock(&q->lock);
 	struct asked *a = find(q, officer, id);
-	if (a && a->state == ASKED_RUNNING) {
+	if (a && (a->state == ASKED_RUNNING || a->making)) {
 		a->forget = true; /* the worker drops it */
 	} else if (a) {
 		unlink_asked(q, a);
@@ -239,6 +249,17 @@ static int export_json(const json_t *report, struct buf *out)
 	if (!text)
 		return -ERR_NOMEM;
 	buf_str(out, text);
+	return 0;
+}
+
+static int export_pdf(const struct asked *a, struct buf *out, struct err *e)
+{
+	if (!a->pdf)
+		return err_set(e, ERR_UNSUPPORTED, "form",
+			       "This trace was asked for without a PDF: \"pdf\": true.");
+	if (a->pdf_error.code)
+		return err_set(e, a->pdf_error.code, "form", "%s", a->pdf_error.message);
+	buf_put(out, a->pdf_made.p, a->pdf_made.len);
 	return 0;
 }
 
@@ -260,8 +281,14 @@ static int export_form(const struct asked *a, const char *form, struct buf *out,
 				       "This trace was asked for without a table: \"csv\": true.");
 		*ret_type = "text/csv; charset=utf-8";
 		buf_put(out, a->csv_text, a->csv_len);
+	} else if (strcmp(form, "svg") == 0) {
+		*ret_type = "image/svg+xml";
+		trace_report_svg(a->report, out);
+	} else if (strcmp(form, "pdf") == 0) {
+		*ret_type = "application/pdf";
+		return export_pdf(a, out, e);
 	} else {
-		return err_set(e, ERR_INVAL, "form", "A form is html, dot, json or csv.");
+		return err_set(e, ERR_INVAL, "form", "A form is html, pdf, svg, dot, json or csv.");
 	}
 	return 0;
 }
@@ -273,11 +300,14 @@ int asked_export(struct questions *q, const char *officer, const char *id, const
 	pthread_mutex_lock(&q->lock);
 	const struct asked *a = find(q, officer, id);
 	bool done = a && a->state == ASKED_DONE;
+	bool making = a && a->making && strcmp(form, "pdf") == 0;
 	pthread_mutex_unlock(&q->lock);
 	if (!a)
 		return not_there(e);
 	if (!done)
 		return err_set(e, ERR_AGAIN, "id", "This trace is not done yet, or it failed.");
+	if (making)
+		return err_set(e, ERR_AGAIN, "form", "The PDF is being made; ask again.");
 	int r = export_form(a, form, out, ret_type, e);
 	return r < 0 ? r : buf_err(out) < 0 ? err_set(e, buf_err(out), NULL, NULL) : 0;
 }

@@ -31,9 +31,11 @@ enum {
 	ASKED_TEXT_MAX = 128 << 20, /* bytes of a page, graph or table */
 };
 
-/** questions_open - dir is the ledger's folder, "" for none: then every question is -ERR_NOENT. Opens nothing yet
+/** questions_open - dir is the ledger's folder, "" for none: then every question is -ERR_NOENT; pdf_program makes PDF, "" for none. Opens
+ *                   nothing yet
  * Returns: 0; -ERR_OVERSIZE; -ERR_NOMEM, -ERR_AGAIN no thread */
-int questions_open(const char *dir, struct questions **ret_q, struct err *e) WARN_UNUSED;
+int questions_open(const char *dir, const char *pdf_program, struct questions **ret_q,
+		   struct err *e) WARN_UNUSED;
 /** questions_close - ends a running trace; takes NULL, returns NULL */
 struct questions *questions_close(struct questions *q);
 /** questions_dir - the ledger's folder, "" for none */
@@ -65,7 +67,7 @@ json_t *trace_command(const json_t *wish, const json_t *report);
 /** asked_new - queue a trace
  * In:      officer  whose it is
  *          body     {seeds [text], direction, policy, fees, hops, height, min (base units), stop_at_labels, stop_at_entities (addresses),
- *                   stop_at_coinjoin, max_outputs, max_seconds, rows, boxes, csv}; all but seeds optional
+ *                   stop_at_coinjoin, max_outputs, max_seconds, rows, boxes, csv, pdf}; all but seeds optional
  * Out:     ret_id
  * Returns: 0; -ERR_NOENT no ledger is set; -ERR_INVAL, -ERR_RANGE, -ERR_FIELD_MISSING, -ERR_FIELD_UNKNOWN of the body; -ERR_QUOTA
  *          too many wait; -ERR_NOMEM */

@@ -426,7 +426,12 @@ static void put_origin(const json_t *report, struct buf *out)
 		"policy gives other amounts, and none of them says who owns an address.</p></section>\n");
 }
 
-void trace_report_html(const json_t *report, struct buf *out)
+/* Pictures are wide. */
+static const char paper_style[] =
+	"@page{size:A4 landscape;margin:14mm;@bottom-right{content:counter(page) \" / \" counter(pages);"
+	"font-size:8pt}}body{font-size:9pt}.flow{border:0}svg{width:100%;height:auto}\n";
+
+static void put_page(const json_t *report, bool paper, struct buf *out)
 {
 	char text[UNITS_TEXT_MAX];
 	buf_str(out,
@@ -438,10 +443,11 @@ void trace_report_html(const json_t *report, struct buf *out)
 		   coins(report, traced(report), text), text_of(report, "ticker"),
 		   text_of(report, "policy"), number(report, "height"));
 	trace_html_style(out);
+	buf_str(out, paper ? paper_style : "");
 	buf_str(out, "</style></head>\n<body><main>\n");
 	put_summary(report, out);
 	put_figures(report, out);
-	trace_html_flow(report, out);
+	trace_html_flow(report, paper, out);
 	put_nearest(report, out);
 	put_holders(report, out);
 	put_labels(report, out);
@@ -450,4 +456,14 @@ void trace_report_html(const json_t *report, struct buf *out)
 	put_balance(report, out);
 	put_origin(report, out);
 	buf_str(out, "</main></body></html>\n");
+}
+
+void trace_report_html(const json_t *report, struct buf *out)
+{
+	put_page(report, false, out);
+}
+
+void trace_report_paper(const json_t *report, struct buf *out)
+{
+	put_page(report, true, out);
 }

@@ -7,6 +7,7 @@
 
 /** trace_html_style - the style sheet */
 void trace_html_style(struct buf *out);
-/** trace_html_flow - the section with the SVG of the graph, its legend and the limits in force; nothing without a graph */
-void trace_html_flow(const json_t *report, struct buf *out);
+/** trace_html_flow - the section with the SVG of the graph, its legend and the limits in force; nothing without a graph
+ * In:      paper    the picture brings its own style: for programs that make paper of it */
+void trace_html_flow(const json_t *report, bool paper, struct buf *out);
 #endif

@@ -83,9 +83,13 @@ int trace_assets_add(json_t *report, struct err *e) WARN_UNUSED;
 int trace_report_csv(const struct trace_report *t, FILE *out, struct err *e) WARN_UNUSED;
 
 /** trace_report_dot - the graph of a report for GraphViz
+ * trace_report_svg - the picture by itself; nothing without a graph
+ * trace_report_paper - as trace_report_html, for a program that makes PDF of it: wide pages, one light style
  * trace_report_html - the whole of it as one page: no script, nothing loaded, light and dark, printable
  * In:      report   from trace_report_json, with a graph
  * Out:     out      text is appended; an error of the buffer sticks there */
 void trace_report_dot(const json_t *report, struct buf *out);
 void trace_report_html(const json_t *report, struct buf *out);
+void trace_report_svg(const json_t *report, struct buf *out);
+void trace_report_paper(const json_t *report, struct buf *out);
 #endif

@@ -54,6 +54,14 @@ static const char style[] =
 	".flow{overflow:visible;border:0}svg{width:100%;height:auto}.scroll{overflow:visible}h2{break-after:avoid}"
 	"tr,.figures div{break-inside:avoid}details{border:0;padding:0}@page{margin:14mm}}\n";
 
+/* For a picture by itself, and for paper: the same in light colours, without variables, which not every reader of SVG knows. */
+static const char svg_style[] =
+	"<style>text{fill:#16202b;font:12px sans-serif}.a{fill:#5a6876;font-size:11px}"
+	"rect{fill:#fff;stroke:#d5dce3;stroke-width:1.5}.seed rect{stroke:#0b5cad;stroke-width:2.5}"
+	".held rect{stroke:#1c7a45}.known rect{stroke:#8a4b08;stroke-width:2.5}"
+	".cut rect{stroke:#8b1e3f;stroke-dasharray:5 3}.group rect{stroke-dasharray:2 3}"
+	"path{fill:none;stroke:#9db4c8;stroke-opacity:.65}marker path{fill:#9db4c8;stroke:none}</style>\n";
+
 void trace_html_style(struct buf *out)
 {
 	buf_str(out, style);
@@ -199,7 +207,8 @@ static void put_legend(struct buf *out, const json_t *report, const json_t *grap
 	buf_str(out, "</p>\n");
 }
 
-void trace_html_flow(const json_t *report, struct buf *out)
+/* The picture itself, with a style of its own or in that of the page. */
+static void put_svg(const json_t *report, const char *own_style, struct buf *out)
 {
 	const json_t *graph = json_object_get(report, "graph"), *o;
 	const json_t *edges = json_object_get(graph, "edges"),
@@ -208,17 +217,13 @@ void trace_html_flow(const json_t *report, struct buf *out)
 	int w = integer(graph, "width"), h = integer(graph, "height");
 	uint64_t most = 0;
 	size_t i;
-	if (!json_is_object(graph))
-		return;
 	json_array_foreach (edges, i, o)
 		most = amount(o) > most ? amount(o) : most;
-	buf_str(out, "<section><h2>The flow</h2>\n");
-	put_legend(out, report, graph, back);
 	buf_printf(out,
-		   "<div class=\"flow\"><svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" "
+		   "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" "
 		   "aria-label=\"Flow of the traced money; the tables below say the same\" "
-		   "width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\">\n<defs>",
-		   w, h, w, h);
+		   "width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\">\n%s<defs>",
+		   w, h, w, h, own_style);
 	buf_str(out,
 		"<marker id=\"to\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"8\" "
 		"markerHeight=\"8\" markerUnits=\"userSpaceOnUse\" orient=\"auto\">"
@@ -230,5 +235,30 @@ void trace_html_flow(const json_t *report, struct buf *out)
 		put_edge(out, report, o, most, back ? "from" : "to");
 	json_array_foreach (nodes, i, o)
 		put_node(out, report, o);
-	buf_str(out, "</svg></div></section>\n");
+	buf_str(out, "</svg>");
+}
+
+void trace_html_flow(const json_t *report, bool paper, struct buf *out)
+{
+	const json_t *graph = json_object_get(report, "graph");
+	if (!json_is_object(graph))
+		return;
+	buf_str(out, "<section><h2>The flow</h2>\n");
+	put_legend(out, report, graph, strcmp(text_of(report, "direction"), "backward") == 0);
+	buf_str(out, "<div class=\"flow\">");
+	put_svg(report, paper ? svg_style : "", out);
+	buf_str(out, "</div></section>\n");
+}
+
+void trace_report_svg(const json_t *report, struct buf *out)
+{
+	if (!json_is_object(json_object_get(report, "graph")))
+		return;
+	buf_str(out, "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<!-- ");
+	buf_printf(out, "%s, %s, block %lld, ", text_of(report, "program"),
+		   text_of(report, "policy"),
+		   (long long)json_integer_value(json_object_get(report, "tip_height")));
+	buf_printf(out, "%s -->\n", text_of(report, "tip"));
+	put_svg(report, svg_style, out);
+	buf_str(out, "\n");
 }

@@ -119,7 +119,7 @@ def test_trace(asked, chain, scenario):
     for form, begins in (("html", "<!doctype html>"), ("dot", "// lug"), ("json", "{"), ("csv", "# program,")):
         text = export(asked, t["id"], form)
         assert text.startswith(begins) and report["tip"] in text
-    assert refused(asked, "GET", f"/v1/ledger/traces/{t['id']}/export?form=pdf")["field"] == "form"
+    assert refused(asked, "GET", f"/v1/ledger/traces/{t['id']}/export?form=odt")["field"] == "form"
     assert [x["id"] for x in asked.get("/v1/ledger/traces")["traces"]] == [t["id"]]
     assert asked.call("POST", f"/v1/ledger/traces/{t['id']}/forget")[0] in (200, 204)
     assert refused(asked, "GET", f"/v1/ledger/traces/{t['id']}", status=404)["field"] == "id"
@@ -136,6 +136,41 @@ def export(node, wanted, form):
     assert r.status == 200, text
     c.close()
     return text
+
+
+def test_paper(asked, scenario, tmp_path):
+    """A tagged PDF with the tables, an SVG that stands alone, and the hash of what went out in the audit log."""
+    import hashlib
+    import xml.etree.ElementTree as ET
+    from conftest import UnixConnection
+    seeds = [v["outpoint"] for v in scenario["victims"]]
+    body = {"seeds": seeds, "stop_at_labels": True, "rows": 20, "boxes": 30}
+    without = trace(asked, body)
+    assert refused(asked, "GET", f"/v1/ledger/traces/{without['id']}/export?form=pdf", status=422)["field"] == "form"
+    t = trace(asked, {**body, "pdf": True})
+    svg = ET.fromstring(export(asked, t["id"], "svg"))
+    assert svg.tag.endswith("svg") and len(svg.findall(".//{http://www.w3.org/2000/svg}rect")) == len(t["report"]["graph"]["nodes"])
+    if not shutil.which("weasyprint") or not shutil.which("pdfinfo"):
+        pytest.skip("weasyprint and poppler-utils are not installed")
+    end = time.monotonic() + 180
+    while True:
+        c = UnixConnection(asked.folder + "/lugd.sock")
+        c.request("GET", f"/v1/ledger/traces/{t['id']}/export?form=pdf")
+        r = c.getresponse()
+        pdf = r.read()
+        c.close()
+        if r.status != 503:
+            break
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    assert r.status == 200 and pdf.startswith(b"%PDF-"), pdf[:200]
+    (tmp_path / "x.pdf").write_bytes(pdf)
+    info = subprocess.run(["pdfinfo", tmp_path / "x.pdf"], capture_output=True, text=True, check=True).stdout
+    assert "Tagged:          yes" in info and "Trace of" in info
+    text = subprocess.run(["pdftotext", "-layout", tmp_path / "x.pdf", "-"], capture_output=True, text=True, check=True).stdout
+    assert t["report"]["tip"] in text and "Who holds it now" in text and "haircut" in text
+    seen = [e["event"] for e in asked.events() if e["event"]["what"] == "api_ledger_traces_export"]
+    assert hashlib.sha256(pdf).hexdigest() in [e["detail"]["sha256"] for e in seen if e.get("detail")]
 
 
 def test_trace_by_rules(asked, scenario):
