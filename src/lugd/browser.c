@@ -192,8 +192,9 @@ static int check_sender(struct visit *v)
 static bool needs_step_up(const struct api_call *c)
 {
 	static api_handler *const acts[] = {
-		api_session_prove,   api_requests_send,	    api_requests_approve, api_backup,
-		api_credentials_add, api_credentials_reset, api_officers_set};
+		api_session_prove, api_requests_send,	api_requests_approve,
+		api_backup,	   api_credentials_add, api_credentials_reset,
+		api_officers_set,  api_handover_give,	api_handover_take};
 	const char *draft = api_query(c, "draft");
 	if (c->route->handler == api_requests_new && !(draft && !strcmp(draft, "1")))
 		return true;

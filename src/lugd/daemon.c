@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "crypto/crypto.h"
 #include "lugd/casefile.h"
+#include "lugd/handover.h"
 #include "lugd/lugd-int.h"
 #include "lugd/questions.h"
 #include <fcntl.h>
@@ -94,8 +95,9 @@ static int open_folder(struct lugd *d, bool make, struct err *e)
 static int open_store(struct lugd *d, struct err *e)
 {
 	const struct store_schema *const schemas[] = {
-		store_lease_schema(), audit_schema(),  exchange_schema(), request_schema(),
-		duty_schema(),	      &officer_schema, access_schema(),	  &casefile_schema};
+		store_lease_schema(), audit_schema(),	exchange_schema(),
+		request_schema(),     duty_schema(),	&officer_schema,
+		access_schema(),      &casefile_schema, &handover_schema};
 	char path[CONF_TEXT_MAX + 1];
 	const char *where = d->conf.store.text;
 	int r = 0;

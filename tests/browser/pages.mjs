@@ -5,7 +5,7 @@ import { axe, check, open, originOf, same, shot, signIn, test } from "./lib.mjs"
 const BUDGET = 40 * 1024;
 export const PAGES = {
   desk: "/v1/desk", requests: "/v1/requests?all=1", "request-new": "/v1/requests/new", search: "/v1/search?q=bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq",
-  ledger: "/v1/ledger", cases: "/v1/cases", watch: "/v1/watch", "watch-alerts": "/v1/watch/alerts", duty: "/v1/duty", roster: "/v1/duty/roster", coverage: "/v1/duty/coverage", traces: "/v1/ledger/traces",
+  ledger: "/v1/ledger", cases: "/v1/cases", handover: "/v1/handover", watch: "/v1/watch", "watch-alerts": "/v1/watch/alerts", duty: "/v1/duty", roster: "/v1/duty/roster", coverage: "/v1/duty/coverage", traces: "/v1/ledger/traces",
   members: "/v1/members", member: "/v1/members/fr", status: "/v1/status", officers: "/v1/officers", credentials: "/v1/officers/duty-officer/credentials",
 };
 const AUDITOR = { audit: "/v1/audit" };
