@@ -75,10 +75,11 @@ enum { ED25519_SEED_LEN = 32, ED25519_PK_LEN = 32, ED25519_SIG_LEN = 64 };
 
 /** ed25519_public - public key of a 32-byte seed
  * ed25519_sign - sign len bytes with the seed; deterministic
- * Cost:    two base-point multiplications for sign, since the public key is derived anew: no caller can pass a wrong one */
+ * In:      pk32     ed25519_public() of the seed, which the caller has kept: signing under another one gives the seed away
+ * Cost:    one base-point multiplication each; deriving the public key anew for each signature would be a second one */
 void ed25519_public(const uint8_t seed32[static 32], uint8_t ret_pk32[static 32]);
-void ed25519_sign(const uint8_t seed32[static 32], const void *p, size_t len,
-		  uint8_t ret_sig64[static 64]);
+void ed25519_sign(const uint8_t seed32[static 32], const uint8_t pk32[static 32], const void *p,
+		  size_t len, uint8_t ret_sig64[static 64]);
 
 /** ed25519_verify - strict: canonical S, canonical public key, no key or R of small order
  * Returns: 0; -ERR_SIGNATURE

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Ed25519 and X25519 of libsodium. */
 #include "crypto/crypto.h"
+#include <assert.h>
 #include <sodium.h>
+#include <string.h>
 
 void ed25519_public(const uint8_t seed32[static 32], uint8_t ret_pk32[static 32])
 {
@@ -10,11 +12,14 @@ void ed25519_public(const uint8_t seed32[static 32], uint8_t ret_pk32[static 32]
 	sodium_memzero(sk, sizeof(sk));
 }
 
-void ed25519_sign(const uint8_t seed32[static 32], const void *p, size_t len,
-		  uint8_t ret_sig64[static 64])
+/* libsodium's secret key is the seed with the public key behind it. */
+void ed25519_sign(const uint8_t seed32[static 32], const uint8_t pk32[static 32], const void *p,
+		  size_t len, uint8_t ret_sig64[static 64])
 {
-	uint8_t pk[crypto_sign_PUBLICKEYBYTES], sk[crypto_sign_SECRETKEYBYTES];
-	crypto_sign_seed_keypair(pk, sk, seed32);
+	uint8_t sk[crypto_sign_SECRETKEYBYTES];
+	static_assert(sizeof(sk) == ED25519_SEED_LEN + ED25519_PK_LEN, "seed and public key");
+	memcpy(sk, seed32, ED25519_SEED_LEN);
+	memcpy(sk + ED25519_SEED_LEN, pk32, ED25519_PK_LEN);
 	crypto_sign_detached(ret_sig64, NULL, p, len, sk);
 	sodium_memzero(sk, sizeof(sk));
 }

@@ -73,7 +73,7 @@ static bool curves_work(void)
 	ed25519_public(seed, point);
 	bool ok = is_hex(point, 32,
 			 "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c");
-	ed25519_sign(seed, "r", 1, out);
+	ed25519_sign(seed, point, "r", 1, out);
 	ok = ok && is_hex(out, 64,
 			  "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
 			  "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00");

@@ -134,12 +134,9 @@ static int apply(struct job *j, const struct parcel_inside *in, struct err *e)
 	return r < 0 ? r : store_commit(&txn, e);
 }
 
-static int keep_inside(struct job *j, const struct parcel_inside *in, struct err *e)
+static int keep_parts(struct job *j, const struct parcel_inside *in, struct err *e)
 {
-	int64_t r = store_exec(
-		j->x->s, "UPDATE exchange_in SET manifest = ? WHERE peer = ? AND id = ?",
-		VALS(val_blob(in->note.p, in->note.len), val_text(j->peer), val_blob(j->id16, 16)),
-		e);
+	int64_t r = 0;
 	for (size_t i = 0; r >= 0 && i < in->manifest.parts_n; i++)
 		r = store_exec(
 			j->x->s,
@@ -168,16 +165,19 @@ static void tell(const struct job *j, enum receipt_kind kind, int code, const st
 			      err_name(code), why->message);
 }
 
-static int record(struct job *j, enum receipt_kind kind, enum exchange_state state,
-		  const char *reason, bool pending, struct err *e)
+/* Manifest and decision in one statement: the row holds the file, and each change writes all of it again. */
+static int record(struct job *j, const struct parcel_inside *in, enum receipt_kind kind,
+		  enum exchange_state state, const char *reason, bool pending, struct err *e)
 {
 	char target[48] = "parcel ";
 	hex_encode(j->id16, 16, target + 7);
 	int64_t n = store_exec(
 		j->x->s,
-		"UPDATE exchange_in SET state = ?, reason = ?, decided_s = ? WHERE peer = ? AND id = ?",
+		"UPDATE exchange_in SET state = ?, reason = ?, decided_s = ?, manifest = ?"
+		" WHERE peer = ? AND id = ?",
 		VALS(val_i64(state), val_text(reason), val_i64(exchange_now_s(j->x)),
-		     val_text(j->peer), val_blob(j->id16, 16)),
+		     val_blob(in ? in->note.p : NULL, in ? in->note.len : 0), val_text(j->peer),
+		     val_blob(j->id16, 16)),
 		e);
 	if (n < 0)
 		return (int)n;
@@ -229,9 +229,9 @@ static int decide(struct job *j, const struct parcel_inside *in, int code, bool 
 		return err_set(e, code, "open", "%s", why->message);
 	struct decision d = decision_of(code);
 	if (in)
-		r = keep_inside(j, in, e);
+		r = keep_parts(j, in, e);
 	if (r >= 0)
-		r = record(j, d.kind, d.state, code < 0 ? err_name(code) : "", pending, e);
+		r = record(j, in, d.kind, d.state, code < 0 ? err_name(code) : "", pending, e);
 	if (r >= 0)
 		r = store_commit(&txn, e);
 	if (r >= 0)

@@ -83,7 +83,8 @@ static int do_sign_note(struct request *q)
 	if (!kind_signs(row->kind, key->pub.name, text, len))
 		return -ERR_KEY_TYPE;
 	uint8_t sig64[ED25519_SIG_LEN];
-	ed25519_sign(key->secret.p, text, len, sig64);
+	ed25519_sign(key->secret.p, key->pub.pub, text, len,
+		     sig64); /* derived from the secret when it was loaded */
 	buf_u64be(q->out, key->pub.number);
 	buf_u32be(q->out,
 		  note_key_id(key->pub.name, strlen(key->pub.name), NOTE_ED25519, key->pub.pub));

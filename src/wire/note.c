@@ -355,7 +355,7 @@ int note_sign_seed(struct buf *note, const char *name, const uint8_t seed32[stat
 	for (size_t i = 0; i < n.sigs_n; i++)
 		if (sig_is_of(&n, &n.sigs[i], v.key_id, v.name, strlen(v.name)))
 			return err_set(e, ERR_EXIST, NULL, "%s has signed this note already", name);
-	ed25519_sign(seed32, note->p, n.text_len, sig);
+	ed25519_sign(seed32, pk, note->p, n.text_len, sig);
 	int r = note_sig_put(note, name, v.key_id, sig);
 	return r < 0 ? err_set(e, r, NULL, NULL) : 0;
 }

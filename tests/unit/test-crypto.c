@@ -242,7 +242,7 @@ static void test_ed25519_strict(void **state)
 {
 	uint8_t seed[32] = {7}, pk[32], sig[64], small[32] = {1}, zero_sig[64] = {1};
 	ed25519_public(seed, pk);
-	ed25519_sign(seed, "note", 4, sig);
+	ed25519_sign(seed, pk, "note", 4, sig);
 	assert_int_equal(ed25519_verify(pk, "note", 4, sig), 0);
 	assert_int_equal(ed25519_verify(pk, "note\n", 5, sig), -ERR_SIGNATURE);
 	for (unsigned bit = 0; bit < 512; bit++) {
