@@ -78,6 +78,12 @@ static const struct store_migration steps[] = {
 		"CREATE INDEX request_by_end ON request (class, changed_at) WHERE over = 1 AND erased_at = 0",
 		"DROP INDEX request_by_end",
 	},
+	{
+		8,
+		"requests of one state, of which a million may be over",
+		"CREATE INDEX request_by_state ON request (state, next_due, id)",
+		"DROP INDEX request_by_state",
+	},
 };
 
 const struct store_schema *request_schema(void)
