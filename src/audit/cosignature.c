@@ -70,11 +70,11 @@ static int check_data(const struct note *n, const uint8_t *data, const struct no
 {
 	struct buf b _cleanup_(buf_done);
 	uint64_t time = 0;
+	buf_init(&b, NOTE_MAX);
 	for (int i = 0; i < STAMP_LEN; i++)
 		time = time << 8 | data[i];
 	if (time > (uint64_t)NOTE_TIME_MAX)
 		return -ERR_SIGNATURE;
-	buf_init(&b, NOTE_MAX);
 	int r = signed_text((int64_t)time, n->p, n->text_len, &b);
 	if (r == 0 && ed25519_verify(v->pk32, b.p, b.len, data + STAMP_LEN) < 0)
 		r = -ERR_SIGNATURE;

@@ -161,10 +161,10 @@ int witness_other_size(struct store *s, const char *dir, const char *witness, co
 	struct audit_checkpoint head;
 	struct buf note _cleanup_(buf_done);
 	uint64_t size = 0, said = 0;
+	buf_init(&note, NOTE_MAX);
 	if (reply_len < 2 || ((const char *)reply)[reply_len - 1] != '\n' ||
 	    dec_parse_u64(reply, reply_len - 1, INT64_MAX, &size) < 0)
 		return err_set(e, ERR_FORMAT, witness, "%s answers with no size.", witness);
-	buf_init(&note, NOTE_MAX);
 	int r = checkpoint_read(dir, &note, &head, e);
 	if (r == 0)
 		r = known_size(s, witness, 0, &said, e);
