@@ -688,6 +688,8 @@ def checkpoints(text):
     stamp = int.from_bytes(data[4:12], "big")
     cosigned("with another time", good.replace(b64(data).encode(), b64(data[:4] + (stamp + 1).to_bytes(8, "big") + data[12:]).encode()),
              "signature")
+    late = data[:4] + (253402300800000).to_bytes(8, "big") + data[12:]
+    cosigned("with a time behind year 9999", good.replace(b64(data).encode(), b64(late).encode()), "signature")
     cosigned("a byte short", good.replace(b64(data).encode(), b64(data[:-1]).encode()), "signature")
 
 
