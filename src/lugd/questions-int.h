@@ -57,8 +57,8 @@ struct asked {
 
 struct questions {
 	char dir[PATH_MAX], pdf_program[PATH_MAX];
-	struct snapshot_held *held; /* logic thread */
-	int64_t looked_ms;
+	struct snapshot_held *held;    /* logic thread */
+	int64_t looked_ms, checked_ms; /* last question; last look whether files were replaced */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	pthread_t worker;

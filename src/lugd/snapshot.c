@@ -84,7 +84,8 @@ int questions_look(struct questions *q, int64_t now_ms, const struct snapshot **
 	if (!q->dir[0])
 		return err_set(e, ERR_NOENT, "ledger",
 			       "This node has no ledger: set `ledger` in lugdunum.conf.");
-	if (q->held && now_ms - q->looked_ms >= CHECK_MS) {
+	if (q->held && now_ms - q->checked_ms >= CHECK_MS) {
+		q->checked_ms = now_ms;
 		struct stamp now = stamp_of(q->dir);
 		if (!same_stamp(&now, &q->held->stamp))
 			q->held = snapshot_unref(q->held);
