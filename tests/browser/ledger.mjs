@@ -120,4 +120,25 @@ export async function ledgerTests({ browser, who, folder }) {
     await shot(page, "dispute-it");
     await context.close();
   });
+
+  await test("the roster is changed on its page: what is wrong is said, what is right is there", async () => {
+    const context = await signIn(browser, it);
+    const page = await context.newPage();
+    await page.goto(`${origin}/v1/duty/roster`);
+    const rows = await page.locator("tbody tr").count();
+    await page.fill("#person", "nobody-known");
+    await page.fill("#from", "2026-12-24T08:00");
+    await page.fill("#until", "2026-12-24T20:00");
+    await page.click("form:has(#person) button");
+    await page.waitForSelector("#wrong");
+    same(await page.inputValue("#person"), "nobody-known", "nothing typed is lost");
+    await page.fill("#absent", "duty-officer");
+    await page.fill("#away", "2026-12-25T08:00");
+    await page.fill("#back", "2026-12-25T20:00");
+    await page.click("form:has(#absent) button");
+    await page.waitForURL("**/v1/duty/roster");
+    check((await page.textContent("main")).includes("2026-12-25") || (await page.locator("tbody tr").count()) !== rows, "the absence is there");
+    same(await axe(page), []);
+    await context.close();
+  });
 }
