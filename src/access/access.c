@@ -47,29 +47,42 @@ enum {
 	ROLE_CASEWORK = ROLE_OFFICER | ROLE_DUTY | ROLE_APPROVER | ROLE_ANALYST,
 };
 
+enum { READ = ACCESS_READ, WORK = ACCESS_WORK, TAKE = ACCESS_TAKE };
+
 static const struct rule {
-	const char *marking;
+	const char *code;
+	unsigned acts;
 	uint32_t always, members;
 } rules[] = {
-#define ACCESS_RULE(marking, always, members) {marking, always, members},
+#define ACCESS_RULE(code, acts, always, members) {code, acts, always, members},
 #include "access/access.def"
 #undef ACCESS_RULE
 };
 
-static bool marking_allows(const struct access_question *q)
+static bool code_allows(const char *code, const struct access_question *q)
 {
-	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
-		if (!strcmp(rules[i].marking, q->marking))
-			return q->roles &
-			       (q->member ? rules[i].always | rules[i].members : rules[i].always);
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+		const struct rule *r = &rules[i];
+		if (!strcmp(r->code, code) && (r->acts & (unsigned)q->act))
+			return q->roles & (q->record->member ? r->always | r->members : r->always);
+	}
 	return false;
 }
 
-int access_may(const struct access_question *q)
+/* What stands in the way, or NULL. */
+static const char *obstacle(const struct access_question *q)
 {
 	if (!(q->roles & q->roles_needed))
-		return -ERR_DENIED;
-	if (q->marking && !marking_allows(q))
-		return -ERR_DENIED;
-	return q->step_up && !q->proved ? -ERR_STEP_UP : 0;
+		return "officer";
+	if (q->record && !code_allows(q->record->marking, q))
+		return "marking";
+	if (q->record && !code_allows(q->record->handling, q))
+		return "handling";
+	return q->step_up && !q->proved ? "_code" : NULL;
+}
+
+int access_may(const struct access_question *q, const char **ret_field)
+{
+	*ret_field = obstacle(q);
+	return !*ret_field ? 0 : **ret_field == '_' ? -ERR_STEP_UP : -ERR_DENIED;
 }

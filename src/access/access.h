@@ -77,6 +77,24 @@ struct access_try {
  * Cost:    one Argon2id (64 MiB) where a password is given, whether or not the officer exists */
 int access_check(struct store *s, const struct access_try *t, struct err *e) WARN_UNUSED;
 
+/* ---- pace ---- */
+
+enum {
+	ACCESS_CHANGES_MINUTE =
+		120, /* changing calls of one officer, or of an address that is not signed in */
+	ACCESS_PACE_SLOTS = 256,
+};
+struct access_pace {
+	struct access_paced {
+		char who[ACCESS_NAME_MAX + 1];
+		int64_t even_ms;
+	} slots[ACCESS_PACE_SLOTS]; /* begin with zeros */
+};
+/** access_pace - count a changing call; the most callers at a time are remembered
+ * In:      who      officer, or address   now_ms  a clock that never goes back
+ * Returns: 0; -ERR_QUOTA too many in the last minute, this one is not counted */
+int access_pace(struct access_pace *p, const char *who, int64_t now_ms) WARN_UNUSED;
+
 /* ---- sessions ---- */
 
 struct access_session {
@@ -90,13 +108,18 @@ struct access_session {
 
 /** access_session_open - begin a session
  * In:      token32  fresh random bytes; the store keeps only their hash
- *          o        officer, how, language and zone; the rest is set here */
+ *          o        officer, how, language and zone; the rest is set here. A certificate proves who opened the connection, once and
+ *                   maybe long ago: its session begins without a fresh proof */
 int access_session_open(struct store *s, const uint8_t token32[static ACCESS_TOKEN_LEN],
 			const struct access_session *o, int64_t now_s, struct err *e) WARN_UNUSED;
+enum access_use {
+	ACCESS_BY_PERSON, /* the session is in use */
+	ACCESS_BY_PAGE,	  /* a page asks by itself: idle goes on */
+};
 /** access_session_find - the session of a token as the cookie has it, and note that it is in use
  * In:      token    untrusted text
  * Returns: 0; -ERR_SIGNED_OUT no such session, idle for ACCESS_IDLE_S or older than ACCESS_ABSOLUTE_S; as store_exec */
-int access_session_find(struct store *s, const char *token, int64_t now_s,
+int access_session_find(struct store *s, const char *token, enum access_use use, int64_t now_s,
 			struct access_session *ret, struct err *e) WARN_UNUSED;
 /** access_session_proved - identity was proved again; access_session_close - end it
  * access_session_prefer - language and zone from now on */
@@ -110,18 +133,30 @@ int access_sweep(struct store *s, int64_t now_s, struct err *e) WARN_UNUSED;
 
 /* ---- rights ---- */
 
+enum access_act {
+	ACCESS_READ = 1 << 0, /* see it */
+	ACCESS_WORK = 1 << 1, /* change it, or act on it */
+	ACCESS_TAKE = 1 << 2, /* take it out of the node: files, prints, feeds */
+};
+/* A record, as far as rights go. */
+struct access_record {
+	const char *marking;  /* "TLP:RED" */
+	const char *handling; /* "H3" */
+	bool member;	      /* wrote it, approved it or acted on it before */
+};
 /* One act, as the question is asked. */
 struct access_question {
 	uint32_t roles;	       /* of the officer */
 	uint32_t roles_needed; /* any of these: the route's row */
-	bool step_up;	       /* the act needs a fresh proof of identity */
-	bool proved;	       /* and there is one */
-	const char *marking;   /* of the record: "TLP:RED"; NULL where none is touched */
-	bool member;	       /* wrote it, approved it or acted on it before */
+	enum access_act act;
+	const struct access_record *record; /* NULL where none is touched */
+	bool step_up;			    /* the act needs a fresh proof of identity */
+	bool proved;			    /* and there is one */
 };
 /** access_may - the one question about rights, deny by default, from access.def
+ * Out:     ret_field  what stands in the way: "officer", "marking", "handling" or "_code"; NULL when nothing does
  * Returns: 0; -ERR_DENIED; -ERR_STEP_UP allowed once identity is proved again */
-int access_may(const struct access_question *q) WARN_UNUSED;
+int access_may(const struct access_question *q, const char **ret_field) WARN_UNUSED;
 
 /* ---- totp.c ---- */
 /** totp_code - the code of a time step

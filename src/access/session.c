@@ -38,7 +38,8 @@ int access_session_open(struct store *s, const uint8_t token32[static ACCESS_TOK
 		"INSERT INTO access_session (hash, officer, how, created_s, seen_s, proved_s, language, zone)"
 		" VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 		VALS(val_blob(hash, sizeof(hash)), val_text(o->officer), val_i64(o->how),
-		     val_i64(now_s), val_i64(now_s), val_i64(now_s), val_text(o->language),
+		     val_i64(now_s), val_i64(now_s),
+		     val_i64(o->how == ACCESS_CERTIFICATE ? 0 : now_s), val_text(o->language),
 		     val_text(o->zone)),
 		e);
 	return n < 0 ? (int)n : 0;
@@ -64,7 +65,7 @@ static int load(struct store *s, const uint8_t hash32[static SHA256_LEN],
 	return row_err(&rows, e);
 }
 
-int access_session_find(struct store *s, const char *token, int64_t now_s,
+int access_session_find(struct store *s, const char *token, enum access_use use, int64_t now_s,
 			struct access_session *ret, struct err *e)
 {
 	uint8_t raw[ACCESS_TOKEN_LEN], hash[SHA256_LEN];
@@ -77,7 +78,7 @@ int access_session_find(struct store *s, const char *token, int64_t now_s,
 		return r;
 	if (now_s - found.seen_s > ACCESS_IDLE_S || now_s - found.created_s > ACCESS_ABSOLUTE_S)
 		return err_set(e, ERR_SIGNED_OUT, NULL, NULL);
-	if (now_s - found.seen_s >= SEEN_EVERY_S) {
+	if (use == ACCESS_BY_PERSON && now_s - found.seen_s >= SEEN_EVERY_S) {
 		int64_t n = store_exec(s, "UPDATE access_session SET seen_s = ? WHERE hash = ?",
 				       VALS(val_i64(now_s), val_blob(hash, sizeof(hash))), e);
 		if (n < 0)

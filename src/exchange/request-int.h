@@ -26,6 +26,7 @@ struct request_row {
 	enum request_state state;
 	uint8_t hash32[32]; /* of the body */
 	char author[EXCHANGE_NAME_MAX + 1];
+	char marking[REQUEST_CODE_MAX + 1], handling[REQUEST_CODE_MAX + 1];
 	char earlier[REQUEST_ID_LEN + 1]; /* the request that this one is about, or "" */
 	int64_t erased_s;		  /* since when only this row is left; 0 */
 	uint8_t message16[16];		  /* the parcel that carried the request */
@@ -55,6 +56,10 @@ int64_t request_claimed(const struct requests *q, int64_t at_s);
 void request_uuid(const struct requests *q, char out[static REQUEST_ID_LEN + 1]);
 int row_insert(struct requests *q, const struct request_row *r, const char *body, size_t body_len,
 	       const char *case_ref, struct err *e) WARN_UNUSED;
+/** row_mark - take marking and handling code over from the request's part
+ * rows_mark - the same for the rows of earlier programs, which have none */
+void row_mark(struct request_row *r, const struct request_doc *d);
+int rows_mark(struct requests *q, struct err *e) WARN_UNUSED;
 /** row_load - by id. Returns: 0; -ERR_NOENT; row_load_by_message - by side, the id of its parcel
  * and the peer, since a peer chooses the ids of its own parcels. Returns: 1; 0 none */
 int row_load(struct requests *q, const char *id, struct request_row *ret,

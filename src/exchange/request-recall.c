@@ -35,6 +35,7 @@ static int unsent_row(struct requests *q, const struct request_doc *d,
 	snprintf(row->peer, sizeof(row->peer), "%s", m->to);
 	snprintf(row->author, sizeof(row->author), "%s", m->officer);
 	snprintf(row->earlier, sizeof(row->earlier), "%s", d->earlier ? d->earlier : "");
+	row_mark(row, d);
 	return row_insert(q, row, part->p, part->len, d->case_ref, e);
 }
 

@@ -82,6 +82,7 @@ static int receive(struct requests *q, const struct request_doc *d,
 	snprintf(row.author, sizeof(row.author), "%s", m->officer);
 	snprintf(row.earlier, sizeof(row.earlier), "%s", d->earlier ? d->earlier : "");
 	snprintf(who, sizeof(who), "%s/%s", m->from, m->officer);
+	row_mark(&row, d);
 	if ((r = check_twice(q, d, row.hash32, e)) < 0 ||
 	    (r = check_peer_limit(q, m->from, e)) < 0 ||
 	    (r = earlier_check(q, d, SIDE_RECEIVER, m->from, e)) < 0 ||

@@ -84,6 +84,14 @@ static const struct store_migration steps[] = {
 		"CREATE INDEX request_by_state ON request (state, next_due, id)",
 		"DROP INDEX request_by_state",
 	},
+	{
+		9,
+		"who may see a request, in its list too",
+		"ALTER TABLE request ADD COLUMN marking TEXT NOT NULL DEFAULT '';"
+		"ALTER TABLE request ADD COLUMN handling TEXT NOT NULL DEFAULT '';"
+		"CREATE INDEX request_unmarked ON request (id) WHERE marking = ''",
+		"DROP INDEX request_unmarked; ALTER TABLE request DROP COLUMN marking; ALTER TABLE request DROP COLUMN handling",
+	},
 };
 
 const struct store_schema *request_schema(void)
@@ -142,19 +150,19 @@ int row_insert(struct requests *q, const struct request_row *r, const char *body
 {
 	static const char sql[] =
 		"INSERT INTO request (id, side, peer, type, class, state, case_ref, body, hash, author, message, created_at, sent_at, "
-		"delivered_at, changed_at, question, conflict, over, next_due, earlier) "
-		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, 0, ?, ?)";
-	int64_t n = store_exec(q->s, sql,
-			       VALS(val_text(r->id), val_i64(r->side), val_text(r->peer),
-				    val_text(request_type_row(r->type)->text),
-				    val_text(request_class_row(r->class)->text),
-				    val_text(request_state_row(r->state)->text), val_text(case_ref),
-				    val_textn(body, body_len),
-				    val_blob(r->hash32, sizeof(r->hash32)), val_text(r->author),
-				    val_message(r), val_i64(r->created_s), val_i64(r->sent_s),
-				    val_i64(r->delivered_s), val_i64(request_steady_s(q)),
-				    val_i64(CLOCK_NEVER), val_text(r->earlier)),
-			       e);
+		"delivered_at, changed_at, question, conflict, over, next_due, earlier, marking, handling) "
+		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, 0, ?, ?, ?, ?)";
+	int64_t n = store_exec(
+		q->s, sql,
+		VALS(val_text(r->id), val_i64(r->side), val_text(r->peer),
+		     val_text(request_type_row(r->type)->text),
+		     val_text(request_class_row(r->class)->text),
+		     val_text(request_state_row(r->state)->text), val_text(case_ref),
+		     val_textn(body, body_len), val_blob(r->hash32, sizeof(r->hash32)),
+		     val_text(r->author), val_message(r), val_i64(r->created_s), val_i64(r->sent_s),
+		     val_i64(r->delivered_s), val_i64(request_steady_s(q)), val_i64(CLOCK_NEVER),
+		     val_text(r->earlier), val_text(r->marking), val_text(r->handling)),
+		e);
 
 	return n < 0 ? (int)n : 0;
 }
@@ -178,6 +186,8 @@ static int row_read(struct store_rows *rows, struct request_row *ret, struct err
 	copy_text(rows, "id", ret->id, sizeof(ret->id));
 	copy_text(rows, "peer", ret->peer, sizeof(ret->peer));
 	copy_text(rows, "author", ret->author, sizeof(ret->author));
+	copy_text(rows, "marking", ret->marking, sizeof(ret->marking));
+	copy_text(rows, "handling", ret->handling, sizeof(ret->handling));
 	copy_text(rows, "question", ret->question, sizeof(ret->question));
 	copy_text(rows, "earlier", ret->earlier, sizeof(ret->earlier));
 	row_copy(rows, "hash", ret->hash32, sizeof(ret->hash32));
@@ -194,7 +204,7 @@ static int row_read(struct store_rows *rows, struct request_row *ret, struct err
 
 #define ROW_COLUMNS                                                                                                       \
 	"SELECT id, side, peer, type, class, state, hash, author, message, created_at, sent_at, delivered_at, question, " \
-	"conflict, earlier, erased_at FROM request "
+	"conflict, earlier, erased_at, marking, handling FROM request "
 
 int row_load(struct requests *q, const char *id, struct request_row *ret, struct err *e)
 {
@@ -261,4 +271,43 @@ int row_doc(struct requests *q, const char *id, struct request_doc *ret, struct 
 	if (r >= 0 && !len)
 		return err_set(e, ERR_ERASED, "id", NULL);
 	return r < 0 ? r : request_doc_parse(body, len, NULL, ret, e);
+}
+
+/* ---- marking ---- */
+
+void row_mark(struct request_row *r, const struct request_doc *d)
+{
+	snprintf(r->marking, sizeof(r->marking), "%s", d->marking);
+	snprintf(r->handling, sizeof(r->handling), "%s", d->handling);
+}
+
+/* The next row without a marking, as every program before step 9 wrote them. One whose part is not understood keeps none, and is
+ * shown to nobody. Returns 1 when there was one. */
+static int mark_next(struct requests *q, char id[static REQUEST_ID_LEN + 1], struct err *e)
+{
+	_cleanup_(request_doc_done) struct request_doc d = {0};
+	STORE_ROWS(rows);
+	int r = store_first(
+		q->s, "SELECT id FROM request WHERE marking = '' AND id > ? ORDER BY id LIMIT 1",
+		VALS(val_text(id)), &rows, e);
+
+	if (r <= 0)
+		return r;
+	copy_text(&rows, "id", id, REQUEST_ID_LEN + 1);
+	if (row_doc(q, id, &d, NULL) < 0)
+		return 1;
+	int64_t n = store_exec(q->s, "UPDATE request SET marking = ?, handling = ? WHERE id = ?",
+			       VALS(val_text(d.marking), val_text(d.handling), val_text(id)), e);
+	return n < 0 ? (int)n : 1;
+}
+
+int rows_mark(struct requests *q, struct err *e)
+{
+	char id[REQUEST_ID_LEN + 1] = "";
+	STORE_TXN(txn);
+	int r = store_begin(q->s, STORE_WRITE, &txn, e);
+
+	while (r >= 0 && (r = mark_next(q, id, e)) > 0)
+		;
+	return r < 0 ? r : store_commit(&txn, e);
 }

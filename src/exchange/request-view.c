@@ -7,6 +7,11 @@
 
 enum { PAGE_DEFAULT = 50, ID_PREFIX_MIN = 8, SQL_MAX = 1024 };
 
+/* Two values: the officer, twice. Only what was done here counts: names of the peer's officers are theirs. */
+#define MEMBER                                                                                                      \
+	"CASE WHEN (side = 0 AND author = ?) OR EXISTS (SELECT 1 FROM request_event v WHERE v.request = request.id" \
+	" AND v.officer = ? AND v.arrived = 0) THEN 1 ELSE 0 END AS member"
+
 /* json_object_set_new() takes a failed allocation (NULL) for an error, so one flag for all of an object is enough. */
 static void put(json_t *o, const char *name, STEALS json_t *v, bool *failed)
 {
@@ -359,12 +364,36 @@ int request_show(struct requests *q, const struct actor *a, const char *id, json
 	return request_view(q, a, &row, ret, e);
 }
 
+/* ---- labels ---- */
+
+static int label_read(struct store_rows *rows, struct request_label *ret, struct err *e)
+{
+	snprintf(ret->marking, sizeof(ret->marking), "%s", row_text(rows, "marking", NULL));
+	snprintf(ret->handling, sizeof(ret->handling), "%s", row_text(rows, "handling", NULL));
+	ret->member = row_i64(rows, "member");
+	return row_err(rows, e);
+}
+
+int request_label(struct requests *q, const char *officer, const char *id,
+		  struct request_label *ret, struct err *e)
+{
+	char full[REQUEST_ID_LEN + 1];
+	STORE_ROWS(rows);
+	int r = find_id(q, id, full, e);
+
+	if (r >= 0)
+		r = store_first(
+			q->s, "SELECT marking, handling, " MEMBER " FROM request WHERE id = ?",
+			VALS(val_text(officer), val_text(officer), val_text(full)), &rows, e);
+	return r < 0 ? r : label_read(&rows, ret, e);
+}
+
 /* ---- lists ---- */
 
 struct list_query {
 	char sql[SQL_MAX];
 	size_t sql_len;
-	struct store_val vals[10];
+	struct store_val vals[12];
 	size_t vals_n;
 };
 
@@ -395,14 +424,17 @@ static int list_after(struct list_query *l, const char *after, char id[static RE
 	return 0;
 }
 
-static int list_build(struct list_query *l, const struct request_filter *f, unsigned limit,
-		      char id[static REQUEST_ID_LEN + 1], struct err *e)
+static int list_build(struct list_query *l, const struct actor *a, const struct request_filter *f,
+		      unsigned limit, char id[static REQUEST_ID_LEN + 1], struct err *e)
 {
 	int r;
 
+	l->vals[l->vals_n++] = val_text(a->officer);
+	l->vals[l->vals_n++] = val_text(a->officer);
 	l->sql_len = (size_t)snprintf(
 		l->sql, sizeof(l->sql),
-		"SELECT id, peer, case_ref, next_due, changed_at FROM request WHERE %s",
+		"SELECT id, peer, case_ref, next_due, changed_at, marking, handling, " MEMBER
+		" FROM request WHERE %s",
 		f->all || f->state ? "over >= 0" : "over = 0");
 	if (f->direction)
 		list_where(l, "side = ?",
@@ -470,22 +502,58 @@ static int list_one(struct requests *q, struct store_rows *rows, json_t *list, s
 	return failed ? err_set(e, ERR_NOMEM, NULL, NULL) : row_err(rows, e);
 }
 
-static int list_rows(struct requests *q, const struct list_query *l, unsigned limit, json_t *list,
-		     json_t **ret_next, struct err *e)
+struct list_page {
+	json_t *list;
+	unsigned limit;
+	char next[REQUEST_ID_LEN + 32]; /* the last row that was looked at */
+};
+
+static int list_row(struct requests *q, const struct request_filter *f, struct store_rows *rows,
+		    struct list_page *page, struct err *e)
 {
-	char next[REQUEST_ID_LEN + 32] = "";
+	struct request_label label = {.member = false};
+	int r = label_read(rows, &label, e);
+
+	if (r >= 0 && (!f->may || f->may(f->may_ctx, &label)))
+		r = list_one(q, rows, page->list, e);
+	snprintf(page->next, sizeof(page->next), "%lld:%s", (long long)row_i64(rows, "next_due"),
+		 row_text(rows, "id", NULL));
+	return r;
+}
+
+/* One query's rows. Returns: 0 the end; 1 the page is full and there may be more; 2 all rows were looked at, and there are more. */
+static int list_rows(struct requests *q, const struct list_query *l, const struct request_filter *f,
+		     struct list_page *page, struct err *e)
+{
 	STORE_ROWS(rows);
+	unsigned n = 0;
 	int r = store_query(q->s, l->sql, l->vals, l->vals_n, &rows, e);
 
-	for (unsigned n = 0; r >= 0 && (r = store_next(&rows, e)) > 0; n++) {
-		if (n == limit) {
-			*ret_next = json_string(next);
-			return *ret_next ? 0 : err_set(e, ERR_NOMEM, NULL, NULL);
-		}
-		r = list_one(q, &rows, list, e);
-		snprintf(next, sizeof(next), "%lld:%s", (long long)row_i64(&rows, "next_due"),
-			 row_text(&rows, "id", NULL));
+	for (; r >= 0 && (r = store_next(&rows, e)) > 0; n++) {
+		if (json_array_size(page->list) == page->limit)
+			return 1;
+		r = list_row(q, f, &rows, page, e);
 	}
+	return r < 0 ? r : n > page->limit ? 2 : 0;
+}
+
+/* Queries until the page is full: rows that this officer may not see leave no gap. */
+static int list_fill(struct requests *q, const struct actor *a, const struct request_filter *f,
+		     struct list_page *page, struct err *e)
+{
+	struct request_filter from = *f;
+	char id[REQUEST_ID_LEN + 1], after[sizeof(page->next)];
+	int r;
+
+	do {
+		struct list_query l = {.vals_n = 0};
+
+		if ((r = list_build(&l, a, &from, page->limit, id, e)) < 0)
+			return r;
+		r = list_rows(q, &l, f, page, e);
+		memcpy(after, page->next, sizeof(after));
+		from.after = after;
+	} while (r == 2);
 	return r;
 }
 
@@ -493,21 +561,20 @@ int request_list(struct requests *q, const struct actor *a, const struct request
 		 json_t **ret, struct err *e)
 {
 	_cleanup_(json_decrefp) json_t *list = json_array();
-	json_t *next = NULL;
-	struct list_query l = {.vals_n = 0};
-	char id[REQUEST_ID_LEN + 1], now[TIME_TEXT_MAX];
-	unsigned limit = f->limit ? f->limit : PAGE_DEFAULT;
+	struct list_page page = {.list = list, .limit = f->limit ? f->limit : PAGE_DEFAULT};
+	char now[TIME_TEXT_MAX];
 	STORE_TXN(txn);
 	int r;
 
 	if (!request_may(a->roles, ACTION_READ))
 		return err_set(e, ERR_DENIED, "officer", "%s has no role that may read requests",
 			       a->officer);
-	if ((r = request_filter_check(f, e)) < 0 || (r = list_build(&l, f, limit, id, e)) < 0 ||
+	if ((r = request_filter_check(f, e)) < 0 ||
 	    (r = store_begin(q->s, STORE_READ, &txn, e)) < 0 ||
-	    (r = list_rows(q, &l, limit, list, &next, e)) < 0)
+	    (r = list_fill(q, a, f, &page, e)) < 0)
 		return r;
 	*ret = json_pack("{s:O, s:s, s:o*}", "requests", list, "now",
-			 time_utc(request_wall_s(q), now), "next", next);
+			 time_utc(request_wall_s(q), now), "next",
+			 r ? json_string(page.next) : NULL);
 	return *ret ? 0 : err_set(e, ERR_NOMEM, NULL, NULL);
 }

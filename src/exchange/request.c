@@ -49,7 +49,7 @@ int requests_open(struct exchange *x, const struct request_options *o, struct re
 	q->o.limits.officer_hour = or_default(q->o.limits.officer_hour, REQUEST_OFFICER_HOUR);
 	q->o.limits.node_hour = or_default(q->o.limits.node_hour, REQUEST_NODE_HOUR);
 	q->o.limits.peer_hour = or_default(q->o.limits.peer_hour, REQUEST_PEER_HOUR);
-	if ((r = newest(q->s, &newest_s, e)) < 0)
+	if ((r = newest(q->s, &newest_s, e)) < 0 || (r = rows_mark(q, e)) < 0)
 		return r;
 	for (unsigned c = 0; c < CLASS_N; c++)
 		if (q->o.retention_days[c] && q->o.retention_days[c] < REQUEST_RETENTION_MIN_DAYS)
@@ -261,6 +261,7 @@ static int draft_insert(struct requests *q, const struct actor *a, const struct 
 	snprintf(row.peer, sizeof(row.peer), "%s", d->to);
 	snprintf(row.author, sizeof(row.author), "%s", a->officer);
 	snprintf(row.earlier, sizeof(row.earlier), "%s", d->earlier ? d->earlier : "");
+	row_mark(&row, d);
 	r = row_insert(q, &row, body, strlen(body), d->case_ref, e);
 	if (r < 0)
 		return r;

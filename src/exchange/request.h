@@ -111,12 +111,28 @@ int request_act(struct requests *q, const struct actor *a, const char *id, enum 
 
 /* ---- looking ---- */
 
+enum { REQUEST_CODE_MAX = 32 };
+/* What decides beside the role who may see a request and work on it. */
+struct request_label {
+	char marking[REQUEST_CODE_MAX + 1];  /* "TLP:RED"; "" where it is not known */
+	char handling[REQUEST_CODE_MAX + 1]; /* "H3" */
+	bool member;			     /* this officer wrote it here, or made a step of it */
+};
+
+/** request_label - of one request, for an officer of this node
+ * Returns: 0; -ERR_INVAL not an id; -ERR_NOENT; as store_exec */
+int request_label(struct requests *q, const char *officer, const char *id,
+		  struct request_label *ret, struct err *e) WARN_UNUSED;
+
 struct request_filter {
 	const char *state, *class, *type, *peer; /* NULL for any */
 	const char *direction;			 /* "in", "out", NULL for both */
 	bool all;				 /* also what is over */
 	const char *after;			 /* "next" of the page before, NULL for the first */
 	unsigned limit;				 /* 0 for 50; at most REQUEST_PAGE_MAX */
+	/* May this officer see a request of this label? What they may not see is not in the list. NULL: all of it. */
+	bool (*may)(void *ctx, const struct request_label *l);
+	void *may_ctx;
 };
 enum { REQUEST_PAGE_MAX = 500 };
 /** request_filter_check - are its words words of the tables; what is wrong names those that are

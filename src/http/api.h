@@ -96,8 +96,10 @@ struct api_query {
  * absent; all of them are untrusted. */
 struct api_web {
 	const char *cookie, *accept, *languages, *origin, *host, *site, *type,
-		*token;	       /* site: Sec-Fetch-Site, token: X-CSRF-Token */
-	const char *partial;   /* HX-Request */
+		*token;	     /* site: Sec-Fetch-Site, token: X-CSRF-Token */
+	const char *partial; /* HX-Request */
+	const char *
+		background; /* Lugdunum-Background: the page asks by itself, nobody pressed anything */
 	const char *encodings; /* Accept-Encoding */
 	const char *target;    /* path and query as sent */
 	char address[API_NAME_MAX + 1];

@@ -55,6 +55,7 @@ int web_read(struct MHD_Connection *c, const char *target, struct arena *a, stru
 		{"Content-Type", &ret->type},
 		{"X-CSRF-Token", &ret->token},
 		{"HX-Request", &ret->partial},
+		{"Lugdunum-Background", &ret->background},
 		{"Accept-Encoding", &ret->encodings},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {

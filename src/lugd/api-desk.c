@@ -5,6 +5,7 @@
 #include "base/time.h"
 #include "exchange/request.h"
 #include "lugd/lugd-int.h"
+#include "lugd/rights.h"
 #include "watch/watch.h"
 
 enum { DESK_ROWS = 100, DESK_ALERTS = 5, RED_S = 15 * 60 /* less than this left is red */ };
@@ -53,7 +54,9 @@ static int list_requests(struct api_call *c, json_t **ret, struct err *e)
 	if (!(c->who.roles & API_CASEWORK))
 		return 0;
 	return request_list(lugd_requests(lugd_of(c)), &a,
-			    &(const struct request_filter){.limit = DESK_ROWS}, ret, e);
+			    &(const struct request_filter){
+				    .limit = DESK_ROWS, .may = rights_list, .may_ctx = c},
+			    ret, e);
 }
 
 /* Sorts the rows of one list into what waits for us and what waits for others. */

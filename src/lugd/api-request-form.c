@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "exchange/request.h"
 #include "lugd/lugd-int.h"
+#include "lugd/rights.h"
 
 enum { FORM_ASSETS = 4, FORM_KEY_MAX = 128, FORM_DEPTH = 4 };
 
@@ -99,7 +100,9 @@ static int earlier(struct api_call *c, json_t *typed, struct err *e)
 	json_t *shown = NULL;
 	if (!from)
 		return 0;
-	int r = request_show(lugd_requests(lugd_of(c)), &a, from, &shown, e);
+	int r = rights_read(c, from, e);
+	if (r >= 0)
+		r = request_show(lugd_requests(lugd_of(c)), &a, from, &shown, e);
 	if (r >= 0)
 		flatten(json_object_get(shown, "request"), "", 0, typed);
 	json_decref(shown);

@@ -4,6 +4,7 @@
 #include "exchange/request-erase.h"
 #include "exchange/request.h"
 #include "lugd/lugd.h"
+#include "lugd/rights.h"
 
 /* r comes from a statement of its own: the call that fills j must have returned before j is read. */
 static int reply(struct api_call *c, int r, STEALS json_t *j, struct err *e)
@@ -71,6 +72,8 @@ int api_requests_list(struct api_call *c, struct err *e)
 				 .after = api_query(c, "after"),
 				 .all = all,
 				 .limit = (unsigned)limit,
+				 .may = rights_list,
+				 .may_ctx = c,
 			 },
 			 &out, e);
 	return reply(c, r, out, e);

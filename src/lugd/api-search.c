@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "exchange/request.h"
 #include "lugd/lugd-int.h"
+#include "lugd/rights.h"
 #include "screen/extract.h"
 
 enum { SEARCH_ITEMS = 100, SEARCH_REQUESTS = 500, SEARCH_FOUND = 50, PASTED_MAX = 64 << 10 };
@@ -118,9 +119,11 @@ static int find_requests(struct api_call *c, const json_t *items, const char *wo
 	_cleanup_(json_decrefp) json_t *page = NULL;
 	json_t *head;
 	size_t i;
-	int r = request_list(lugd_requests(lugd_of(c)), &a,
-			     &(const struct request_filter){.all = true, .limit = SEARCH_REQUESTS},
-			     &page, e);
+	int r = request_list(
+		lugd_requests(lugd_of(c)), &a,
+		&(const struct request_filter){
+			.all = true, .limit = SEARCH_REQUESTS, .may = rights_list, .may_ctx = c},
+		&page, e);
 	json_array_foreach (json_object_get(page, "requests"), i, head) {
 		if (r < 0 || json_array_size(found) == SEARCH_FOUND)
 			break;

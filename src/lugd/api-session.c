@@ -131,7 +131,8 @@ int api_session_show(struct api_call *c, struct err *e)
 	struct access_session s;
 	char idle[TIME_TEXT_MAX], end[TIME_TEXT_MAX];
 	int64_t now_s = time_now_ms() / 1000;
-	int r = access_session_find(lugd_store(lugd_of(c)), visit_token(c), now_s, &s, e);
+	int r = access_session_find(lugd_store(lugd_of(c)), visit_token(c), ACCESS_BY_PERSON, now_s,
+				    &s, e);
 	if (r < 0)
 		return r;
 	return api_reply(c,
@@ -151,7 +152,8 @@ int api_session_prefer(struct api_call *c, struct err *e)
 	_cleanup_(tz_freep) struct tz *found = NULL;
 	int r = json_only(c->in, keys, e);
 	if (r >= 0)
-		r = access_session_find(lugd_store(lugd_of(c)), token, time_now_ms() / 1000, &s, e);
+		r = access_session_find(lugd_store(lugd_of(c)), token, ACCESS_BY_PERSON,
+					time_now_ms() / 1000, &s, e);
 	if (r >= 0)
 		r = json_opt_str(c->in, "language", 2, 8, &language, e);
 	if (r >= 0)

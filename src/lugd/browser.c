@@ -8,6 +8,7 @@
 #include "console/form.h"
 #include "crypto/crypto.h"
 #include "http/route.h"
+#include "lugd/rights.h"
 #include "lugd/visit.h"
 #include <assert.h>
 
@@ -18,8 +19,6 @@ enum {
 	PEM_MAX = 64 << 10,
 };
 static_assert((int)ACCESS_PIN_LEN == (int)HTTP_PIN_LEN, "a certificate is known by its pin");
-static_assert(API_OFFICER == 1 && API_DUTY == 2 && API_APPROVER == 4 && API_ANALYST == 8,
-	      "access.c has the same bits");
 
 /* ---- listener ---- */
 
@@ -68,7 +67,8 @@ int browser_open(struct lugd *d, struct err *e)
 		return err_set(e, ERR_UNSUPPORTED, "console_listen",
 			       "This lugd was built without the console (-Dconsole=disabled).");
 	o.routes = dispatch_routes(&o.routes_n);
-	int r = lang_start(e);
+	d->pace = calloc(1, sizeof(*d->pace));
+	int r = d->pace ? lang_start(e) : err_set(e, ERR_NOMEM, NULL, NULL);
 	if (r >= 0)
 		r = listen_with(d, &o, e);
 	if (r >= 0)
@@ -80,6 +80,8 @@ int browser_open(struct lugd *d, struct err *e)
 void browser_close(struct lugd *d)
 {
 	d->browser_server = http_server_close(d->browser_server);
+	free(d->pace);
+	d->pace = NULL;
 }
 
 void browser_tell(struct lugd *d)
@@ -107,13 +109,20 @@ void browser_tick(struct lugd *d)
 
 /* ---- who it is ---- */
 
+/* The event stream, and what a page asks for because of it, are nobody's act. */
+static enum access_use use_of(const struct api_call *c)
+{
+	bool by_page = c->route->handler == api_stream || c->web->background[0];
+	return by_page ? ACCESS_BY_PAGE : ACCESS_BY_PERSON;
+}
+
 static int find_session(struct visit *v)
 {
 	struct err none = {0};
 	v->token = visit_token(v->c);
-	int r = v->token[0]
-			? access_session_find(v->d->store, v->token, v->now_s, &v->session, &none)
-			: -ERR_SIGNED_OUT;
+	int r = v->token[0] ? access_session_find(v->d->store, v->token, use_of(v->c), v->now_s,
+						  &v->session, &none)
+			    : -ERR_SIGNED_OUT;
 	if (r >= 0)
 		r = officer_roles(v->d, v->session.officer, &v->c->who.roles, &none);
 	if (r == -ERR_SIGNED_OUT || r == -ERR_DENIED) /* an officer who was switched off is out */
@@ -186,48 +195,42 @@ static int check_sender(struct visit *v)
 	return 0;
 }
 
-/* ---- rights ---- */
-
-/* Acts that need a fresh proof of identity, beside every route whose row says export. */
-static bool needs_step_up(const struct api_call *c)
+/* Changes are counted, by officer, or by address before the sign-in. */
+static int check_pace(struct visit *v)
 {
-	static api_handler *const acts[] = {
-		api_session_prove, api_requests_send,	api_requests_approve,
-		api_backup,	   api_credentials_add, api_credentials_reset,
-		api_officers_set,  api_handover_give,	api_handover_take};
-	const char *draft = api_query(c, "draft");
-	if (c->route->handler == api_requests_new && !(draft && !strcmp(draft, "1")))
-		return true;
-	for (size_t i = 0; i < ARRAY_LEN(acts); i++)
-		if (c->route->handler == acts[i])
-			return true;
-	return c->route->audit == API_AUDIT_EXPORT;
+	const struct api_call *c = v->c;
+	if (c->route->method == API_GET)
+		return 0;
+	int r = access_pace(v->d->pace, v->signed_in ? v->session.officer : c->web->address,
+			    time_mono_ms());
+	return r < 0 ? err_set(v->e, r, NULL, "Too many changes within a minute; wait a little.")
+		     : 0;
 }
 
-/* A code typed beside the act; or, for who signed in with a card, that card on this connection. */
+/* ---- rights ---- */
+
+/* A fresh act of proof beside the act: a code typed. What the connection shows by itself, a card in its reader, is none. */
 static int prove(struct visit *v)
 {
-	char officer[ACCESS_NAME_MAX + 1];
 	const char *code = json_string_value(json_object_get(v->fields, "_code"));
-	const struct api_web *w = v->c->web;
-	struct err none = {0};
-	int r = 0;
-	if (code && *code)
-		r = access_check(v->d->store,
-				 &(const struct access_try){.officer = v->session.officer,
-							    .address = w->address,
-							    .code = code,
-							    .now_s = v->now_s},
-				 v->e);
-	else if (v->session.how != ACCESS_CERTIFICATE || !w->certificate ||
-		 access_certificate_find(v->d->store, w->pin32, officer, &none) < 0 ||
-		 strcmp(officer, v->session.officer) != 0)
+	if (!code || !*code)
 		return 0;
+	int r = access_check(v->d->store,
+			     &(const struct access_try){.officer = v->session.officer,
+							.address = v->c->web->address,
+							.code = code,
+							.now_s = v->now_s},
+			     v->e);
 	if (r >= 0)
 		r = access_session_proved(v->d->store, v->token, v->now_s, v->e);
 	if (r >= 0)
 		v->session.proved_s = v->now_s;
 	return r;
+}
+
+static int check_rights(struct visit *v, bool step_up)
+{
+	return rights_check(v->c, step_up, v->now_s - v->session.proved_s <= ACCESS_PROVED_S, v->e);
 }
 
 static int authorise(struct visit *v)
@@ -237,18 +240,12 @@ static int authorise(struct visit *v)
 		return 0;
 	if (!v->signed_in)
 		return err_set(v->e, ERR_SIGNED_OUT, NULL, NULL);
-	bool step_up = needs_step_up(c);
-	int r = step_up ? prove(v) : 0;
-	if (r < 0)
+	bool step_up = rights_step_up(c);
+	int r = check_rights(v, false); /* a code is not used up for what is denied anyway */
+	if (r < 0 || !step_up)
 		return r;
-	r = access_may(&(const struct access_question){.roles = c->who.roles,
-						       .roles_needed = c->route->roles,
-						       .step_up = step_up,
-						       .proved = v->now_s - v->session.proved_s <=
-								 ACCESS_PROVED_S});
-	if (r == -ERR_STEP_UP)
-		return err_set(v->e, r, "_code", NULL);
-	return r < 0 ? err_set(v->e, r, "officer", "Your roles do not allow this.") : 0;
+	r = prove(v);
+	return r < 0 ? r : check_rights(v, true);
 }
 
 /* ---- the answer ---- */
@@ -322,13 +319,15 @@ static int run(struct visit *v)
 	int r = find_session(v);
 	find_reader(v);
 	if (r >= 0)
+		r = check_pace(v);
+	if (r >= 0)
 		r = read_form(v);
 	if (r >= 0)
 		r = check_sender(v);
 	if (r >= 0)
 		r = authorise(v);
 	if (r == -ERR_DENIED || r == -ERR_QUOTA)
-		dispatch_refusal(v->d, c, r);
+		dispatch_refusal(v->d, c, v->e);
 	if (r >= 0)
 		r = c->route->handler(c, v->e);
 	if (r >= 0)

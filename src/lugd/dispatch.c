@@ -7,6 +7,7 @@
 #include "crypto/crypto.h"
 #include "http/route.h"
 #include "lugd/lugd-int.h"
+#include "lugd/rights.h"
 
 static const struct api_route routes[] = {
 #define ROUTE(method, path, listener, roles, body, body_max, audit, handler, doc) \
@@ -108,7 +109,16 @@ int dispatch_look(struct lugd *d, const struct api_call *c, struct err *e)
 	return dispatch_record(d, &ev, e);
 }
 
-void dispatch_refusal(struct lugd *d, const struct api_call *c, int code)
+/* The record that was meant, where what was typed is an id: nothing else that was typed goes into the log. */
+static const char *refused_target(const struct api_call *c)
+{
+	const char *first = api_param(c, 0);
+	bool is_id = strlen(first) == REQUEST_ID_LEN &&
+		     strspn(first, "0123456789abcdef-") == REQUEST_ID_LEN;
+	return is_id ? target_of(c) : c->route->path;
+}
+
+void dispatch_refusal(struct lugd *d, const struct api_call *c, const struct err *why)
 {
 	char who[32];
 	struct err e = {0};
@@ -116,11 +126,11 @@ void dispatch_refusal(struct lugd *d, const struct api_call *c, int code)
 		snprintf(who, sizeof(who), "browser");
 	else
 		snprintf(who, sizeof(who), "uid:%u", c->who.uid);
-	json_t *detail = json_pack("{s:s}", "code", err_name(code));
+	json_t *detail = json_pack("{s:s, s:s}", "code", err_name(why->code), "by", why->field);
 	const struct audit_event ev = {.type = AUDIT_REFUSAL,
 				       .who = c->who.officer[0] ? c->who.officer : who,
 				       .what = c->route->name,
-				       .target = c->route->path,
+				       .target = refused_target(c),
 				       .detail = detail};
 	if (dispatch_record(d, &ev, &e) < 0)
 		log_broken("dispatch", "a refusal could not be recorded: %s", e.message);
@@ -133,11 +143,10 @@ static int authorise(struct lugd *d, struct http_job *job)
 {
 	struct api_call *c = &job->call;
 	int r = officer_find(d, c->who.uid, job->officer_wanted, &c->who, &job->e);
-	if (r >= 0 && !(c->route->roles & c->who.roles))
-		r = err_set(&job->e, ERR_DENIED, "officer",
-			    "Your roles do not allow this; %s needs another one.", c->route->path);
+	if (r >= 0) /* who holds the socket is who signed in to this machine: no step-up */
+		r = rights_check(c, false, false, &job->e);
 	if (r == -ERR_DENIED)
-		dispatch_refusal(d, c, r);
+		dispatch_refusal(d, c, &job->e);
 	return r;
 }
 

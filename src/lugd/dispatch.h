@@ -10,9 +10,9 @@ struct lugd;
 /** dispatch_record - an event alone in its transaction: what this node does by itself, or a peer to it
  * Returns: as audit_record, store_commit */
 int dispatch_record(struct lugd *d, const struct audit_event *ev, struct err *e) WARN_UNUSED;
-/** dispatch_look - record that a record was looked at, as the route's row says; dispatch_refusal - that a person was denied */
+/** dispatch_look - record that a record was looked at, as the route's row says; dispatch_refusal - that a person was denied, and by what */
 int dispatch_look(struct lugd *d, const struct api_call *c, struct err *e) WARN_UNUSED;
-void dispatch_refusal(struct lugd *d, const struct api_call *c, int code);
+void dispatch_refusal(struct lugd *d, const struct api_call *c, const struct err *why);
 /** dispatch_submit - a job for the logic thread, for http_server_options.submit */
 int dispatch_submit(void *ctx, struct http_job *job) WARN_UNUSED;
 /** dispatch_job - run one job to its answer and give it back */

@@ -156,6 +156,7 @@ struct lugd {
 	struct http_peers *peers;
 	struct http_server *peer_server, *people_server, *browser_server, *answer_server;
 	uint16_t port, console_port;
+	struct access_pace *pace; /* of changes in the console */
 	struct queue queue;
 	struct pins pins;
 	struct peer_state peer_states[PEERS_MAX];

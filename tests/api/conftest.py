@@ -96,7 +96,8 @@ class Node:
         r = c.getresponse()
         text = r.read()
         c.close()
-        return r.status, json.loads(text) if text else None
+        is_json = r.headers.get("Content-Type", "").startswith("application/json")
+        return r.status, json.loads(text) if text and is_json else text or None
 
     def get(self, path, **options):
         status, answer = self.call("GET", path, **options)

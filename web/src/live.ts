@@ -25,7 +25,7 @@ async function refresh(part: HTMLElement): Promise<void> {
   const before = part.dataset.state;
   const at = part.dataset.live || location.pathname + location.search;
   await (htmx as unknown as { ajax(verb: string, path: string, o: object): Promise<void> }).ajax("GET", at, {
-    target: "#live", select: "#live", swap: "outerMorph", push: "false",
+    target: "#live", select: "#live", swap: "outerMorph", push: "false", headers: { "Lugdunum-Background": "1" },
   });
   const now = document.getElementById("live");
   if (now && before !== undefined && now.dataset.state !== before) tell(document.body.dataset.changed ?? "");
@@ -39,8 +39,23 @@ function tell(text: string): void {
   note.hidden = text === "";
 }
 
+function typed(): boolean {
+  const fields = document.querySelectorAll<HTMLInputElement | HTMLTextAreaElement>("main textarea, main input:not([type=hidden], [type=checkbox], [type=radio])");
+  return [...fields].some((f) => f.value !== f.defaultValue);
+}
+
+// The session has ended while nobody worked: what it showed goes too, for the sign-in, which leads back here. What was typed stays.
+function leave(e: Event): void {
+  const status = (e as CustomEvent<{ ctx?: { response?: { status: number } } }>).detail.ctx?.response?.status;
+  if (status !== 401) return;
+  e.preventDefault();
+  if (typed()) tell(document.body.dataset.ended ?? "");
+  else location.reload();
+}
+
 export function live(): void {
   secure();
+  document.addEventListener("htmx:before:response", leave);
   const address = document.body.dataset.stream;
   if (!address) return;
   let heard = Date.now();
