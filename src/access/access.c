@@ -15,6 +15,12 @@ static const struct store_migration steps[] = {
 	 "CREATE INDEX access_session_officer ON access_session (officer);"
 	 "CREATE TABLE access_try (who TEXT NOT NULL, since_s BIGINT NOT NULL, n BIGINT NOT NULL, PRIMARY KEY (who, since_s))",
 	 "DROP TABLE access_try; DROP TABLE access_session; DROP TABLE access_credential"},
+	{2, "security keys",
+	 "ALTER TABLE access_credential ADD COLUMN name TEXT NOT NULL DEFAULT '';"
+	 "CREATE TABLE access_challenge (challenge BYTEA NOT NULL PRIMARY KEY, purpose BIGINT NOT NULL, officer TEXT NOT NULL,"
+	 " until_s BIGINT NOT NULL)",
+	 "DROP TABLE access_challenge; DELETE FROM access_credential WHERE kind = 'webauthn';"
+	 " ALTER TABLE access_credential DROP COLUMN name"},
 };
 static const struct store_schema schema = {"access", steps, ARRAY_LEN(steps)};
 

@@ -5,6 +5,7 @@
  * Calls that change something make their own write transaction. Officers themselves (names, roles) belong to lugd. */
 #ifndef ACCESS_ACCESS_H
 #define ACCESS_ACCESS_H
+#include "access/webauthn.h"
 #include "base/err.h"
 #include "base/json.h"
 #include <stdbool.h>
@@ -54,7 +55,7 @@ int access_certificate_set(struct store *s, const char *officer,
 /** access_reset - void every credential of an officer and end the sessions
  * Returns: credentials that were there, >= 0; as store_exec */
 int access_reset(struct store *s, const char *officer, struct err *e) WARN_UNUSED;
-/** access_list - what an officer can sign in with: [{"kind", "id", "created_at", "used_at"}], no secrets; NULL with e */
+/** access_list - what an officer can sign in with: [{"kind", "id", "name", "created_at", "used_at"}], no secrets; NULL with e */
 json_t *access_list(struct store *s, const char *officer, struct err *e);
 
 /** access_certificate_find - whose certificate is it?
@@ -76,6 +77,54 @@ struct access_try {
  * Returns: 0; -ERR_DENIED wrong, without saying which; -ERR_QUOTA too many tries; as store_exec
  * Cost:    one Argon2id (64 MiB) where a password is given, whether or not the officer exists */
 int access_check(struct store *s, const struct access_try *t, struct err *e) WARN_UNUSED;
+
+/* ---- key.c: security keys (WebAuthn) ---- */
+
+enum {
+	ACCESS_KEY_TEXT = 64 /* a key here: hex of its id's SHA-256 */,
+	ACCESS_KEYS_MAX = 10,
+	ACCESS_CHALLENGE_S = 300
+};
+enum access_purpose { ACCESS_FOR_SIGN_IN, ACCESS_FOR_PROOF, ACCESS_FOR_KEY };
+
+/** access_challenge_put - remember a challenge that a browser is given
+ * In:      challenge32  fresh random bytes   officer  whom it is for, "" before the sign-in */
+int access_challenge_put(struct store *s, const uint8_t challenge32[static WEBAUTHN_CHALLENGE_LEN],
+			 enum access_purpose purpose, const char *officer, int64_t now_s,
+			 struct err *e) WARN_UNUSED;
+
+struct access_key_new {
+	const struct webauthn_site *site;
+	struct webauthn_bytes client, attestation;
+	const char *officer, *name; /* name: what the officer calls the key */
+	int64_t now_s;
+};
+/** access_key_add - register a key
+ * Returns: 0; -ERR_STALE the challenge is not of this officer, was answered before, or is too old; -ERR_EXIST; -ERR_QUOTA; -ERR_INVAL
+ *          name; as webauthn_register, store_exec. Whatever it is, the challenge is used up */
+int access_key_add(struct store *s, const struct access_key_new *n, struct err *e) WARN_UNUSED;
+
+struct access_key_used {
+	const struct webauthn_site *site;
+	struct webauthn_bytes id, client, authenticator, signature;
+	const char *officer; /* who is signed in and proves it again; NULL: to sign in */
+	int64_t now_s;
+};
+/** access_key_use - a key's answer to a challenge: to sign in, or as a fresh proof
+ * Out:     ret_officer  whose key it is
+ * Returns: 0; -ERR_STALE as above; -ERR_DENIED "key" nobody's, or another officer's; as webauthn_verify, store_exec */
+int access_key_use(struct store *s, const struct access_key_used *u,
+		   char ret_officer[static ACCESS_NAME_MAX + 1], struct err *e) WARN_UNUSED;
+
+/** access_keys - an officer's keys: [{"id", "key", "name", "created_at", "used_at"}], id as it is called here, key as browsers want it;
+ *               NULL with e
+ * access_key_rename, access_key_remove - of this officer
+ * Returns: 0; -ERR_NOENT; -ERR_INVAL name; as store_exec */
+json_t *access_keys(struct store *s, const char *officer, struct err *e);
+int access_key_rename(struct store *s, const char *officer, const char *id, const char *name,
+		      struct err *e) WARN_UNUSED;
+int access_key_remove(struct store *s, const char *officer, const char *id,
+		      struct err *e) WARN_UNUSED;
 
 /* ---- pace ---- */
 
@@ -128,7 +177,7 @@ int access_session_proved(struct store *s, const char *token, int64_t now_s,
 int access_session_prefer(struct store *s, const char *token, const char *language,
 			  const char *zone, struct err *e) WARN_UNUSED;
 int access_session_close(struct store *s, const char *token, struct err *e) WARN_UNUSED;
-/** access_sweep - forget sessions and counters that are over; call now and then */
+/** access_sweep - forget sessions, challenges and counters that are over; call now and then */
 int access_sweep(struct store *s, int64_t now_s, struct err *e) WARN_UNUSED;
 
 /* ---- rights ---- */

@@ -115,15 +115,15 @@ json_t *access_list(struct store *s, const char *officer, struct err *e)
 	_cleanup_(json_decrefp) json_t *list = json_array();
 	int r = store_query(
 		s,
-		"SELECT kind, id, created_s, used_s FROM access_credential WHERE officer = ? ORDER BY kind, id",
+		"SELECT kind, id, name, created_s, used_s FROM access_credential WHERE officer = ? ORDER BY kind, id",
 		VALS(val_text(officer)), &rows, e);
 	while (r >= 0 && (r = store_next(&rows, e)) > 0) {
 		int64_t used_s = row_i64(&rows, "used_s");
-		json_t *o =
-			json_pack("{s:s, s:s, s:s, s:s?}", "kind", row_text(&rows, "kind", NULL),
-				  "id", row_text(&rows, "id", NULL), "created_at",
-				  time_utc(row_i64(&rows, "created_s"), created), "used_at",
-				  used_s ? time_utc(used_s, used) : NULL);
+		json_t *o = json_pack(
+			"{s:s, s:s, s:s, s:s, s:s?}", "kind", row_text(&rows, "kind", NULL), "id",
+			row_text(&rows, "id", NULL), "name", row_text(&rows, "name", NULL),
+			"created_at", time_utc(row_i64(&rows, "created_s"), created), "used_at",
+			used_s ? time_utc(used_s, used) : NULL);
 		if (json_array_append_new(list, o) < 0)
 			r = err_set(e, ERR_NOMEM, NULL, NULL);
 	}

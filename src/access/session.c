@@ -129,5 +129,8 @@ int access_sweep(struct store *s, int64_t now_s, struct err *e)
 	if (n >= 0)
 		n = store_exec(s, "DELETE FROM access_try WHERE since_s < ?",
 			       VALS(val_i64(now_s - 2 * ACCESS_WINDOW_S)), e);
+	if (n >= 0)
+		n = store_exec(s, "DELETE FROM access_challenge WHERE until_s < ?",
+			       VALS(val_i64(now_s)), e);
 	return n < 0 ? (int)n : 0;
 }

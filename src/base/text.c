@@ -23,8 +23,15 @@ int hex_decode(const char *s, size_t s_len, void *out, size_t out_len)
 
 static int sodium_variant(enum base64_variant v)
 {
-	return v == BASE64_PADDED ? sodium_base64_VARIANT_ORIGINAL
-				  : sodium_base64_VARIANT_ORIGINAL_NO_PADDING;
+	switch (v) {
+	case BASE64_PADDED:
+		return sodium_base64_VARIANT_ORIGINAL;
+	case BASE64_RAW:
+		return sodium_base64_VARIANT_ORIGINAL_NO_PADDING;
+	case BASE64_URL:
+		return sodium_base64_VARIANT_URLSAFE_NO_PADDING;
+	}
+	return 0;
 }
 
 size_t base64_encode(enum base64_variant v, const void *p, size_t len, char *out)

@@ -16,8 +16,12 @@ int hex_decode(const char *s, size_t s_len, void *out, size_t out_len);
 /* Characters, without the NUL, of the base64 of n bytes. */
 #define BASE64_LEN(n) (((n) + 2) / 3 * 4)
 #define BASE64_RAW_LEN(n) (((n)*4 + 2) / 3)
-enum base64_variant { BASE64_PADDED, BASE64_RAW /* no padding, as in age */ };
-/** base64_encode - standard alphabet
+enum base64_variant {
+	BASE64_PADDED,
+	BASE64_RAW, /* no padding, as in age */
+	BASE64_URL, /* no padding, - and _ (RFC 4648 5), as in WebAuthn */
+};
+/** base64_encode - in the variant's alphabet
  * Out:     out      BASE64_LEN(len) + 1 characters (BASE64_RAW_LEN for raw), NUL behind
  * Returns: characters written, without the NUL */
 size_t base64_encode(enum base64_variant v, const void *p, size_t len, char *out);

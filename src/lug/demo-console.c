@@ -221,7 +221,7 @@ static int enrol(struct play *p, enum demo_node_id n, const char *officer, struc
 static const char *console_url(const struct play *p, enum demo_node_id n)
 {
 	struct demo *d = (struct demo *)(uintptr_t)&p->d;
-	return arena_printf(&d->arena, "https://127.0.0.1:%d/v1/sign-in?language=%s",
+	return arena_printf(&d->arena, "https://localhost:%d/v1/sign-in?language=%s",
 			    d->node[n].console_port, people[n].language);
 }
 

@@ -8,6 +8,7 @@
 #include "exchange/request.h"
 #include "lugd/handover.h"
 #include "lugd/lugd-int.h"
+#include "lugd/rights.h"
 
 enum { OPEN_MAX = 200, WORDS_MAX = 8000, SHOWN = 30 };
 
@@ -28,8 +29,10 @@ static int open_requests(struct api_call *c, json_t **ret, struct err *e)
 	const struct actor a = lugd_actor(c);
 	json_t *page = NULL, *r, *list = json_array();
 	size_t i;
-	int k = request_list(lugd_requests(lugd_of(c)), &a,
-			     &(const struct request_filter){.limit = OPEN_MAX}, &page, e);
+	int k = request_list(
+		lugd_requests(lugd_of(c)), &a,
+		&(const struct request_filter){.limit = OPEN_MAX, .may = rights_list, .may_ctx = c},
+		&page, e);
 	json_array_foreach (json_object_get(page, "requests"), i, r) {
 		json_t *row = json_object();
 		for (size_t n = 0; n < ARRAY_LEN(keys); n++)

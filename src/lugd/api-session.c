@@ -27,7 +27,7 @@ static const char *next_of(const struct api_call *c)
 	return local ? next : "/v1/desk";
 }
 
-static int begin(struct api_call *c, const char *officer, enum access_how how, struct err *e)
+int session_begin(struct api_call *c, const char *officer, enum access_how how, struct err *e)
 {
 	uint8_t token[ACCESS_TOKEN_LEN];
 	char text[ACCESS_TOKEN_TEXT + 1];
@@ -100,7 +100,7 @@ int api_sign_in(struct api_call *c, struct err *e)
 		int k = record_failure(c, &t, &why);
 		return k < 0 ? err_set(e, k, NULL, "%s", why.message) : r;
 	}
-	return r < 0 ? r : begin(c, t.officer, ACCESS_PASSWORD, e);
+	return r < 0 ? r : session_begin(c, t.officer, ACCESS_PASSWORD, e);
 }
 
 int api_sign_in_certificate(struct api_call *c, struct err *e)
@@ -112,7 +112,7 @@ int api_sign_in_certificate(struct api_call *c, struct err *e)
 	if (r == -ERR_KEY_UNKNOWN)
 		return err_set(e, ERR_DENIED, "certificate",
 			       "The browser showed no certificate that is enrolled here.");
-	return r < 0 ? r : begin(c, officer, ACCESS_CERTIFICATE, e);
+	return r < 0 ? r : session_begin(c, officer, ACCESS_CERTIFICATE, e);
 }
 
 int api_sign_out(struct api_call *c, struct err *e)

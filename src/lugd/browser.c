@@ -209,18 +209,25 @@ static int check_pace(struct visit *v)
 
 /* ---- rights ---- */
 
-/* A fresh act of proof beside the act: a code typed. What the connection shows by itself, a card in its reader, is none. */
+static int check_code(struct visit *v, const char *code)
+{
+	return access_check(v->d->store,
+			    &(const struct access_try){.officer = v->session.officer,
+						       .address = v->c->web->address,
+						       .code = code,
+						       .now_s = v->now_s},
+			    v->e);
+}
+
+/* A fresh act of proof beside the act: a key that was touched, or a code. What the connection shows by itself, a card in its reader, is
+ * none. */
 static int prove(struct visit *v)
 {
 	const char *code = json_string_value(json_object_get(v->fields, "_code"));
-	if (!code || !*code)
+	const char *key = json_string_value(json_object_get(v->fields, "_key"));
+	if (!(code && *code) && !(key && *key))
 		return 0;
-	int r = access_check(v->d->store,
-			     &(const struct access_try){.officer = v->session.officer,
-							.address = v->c->web->address,
-							.code = code,
-							.now_s = v->now_s},
-			     v->e);
+	int r = key && *key ? key_prove(v->c, v->session.officer, key, v->e) : check_code(v, code);
 	if (r >= 0)
 		r = access_session_proved(v->d->store, v->token, v->now_s, v->e);
 	if (r >= 0)

@@ -80,9 +80,9 @@ static int ask_about(struct api_call *c, const char *id, struct access_question 
 bool rights_step_up(const struct api_call *c)
 {
 	static api_handler *const acts[] = {
-		api_session_prove, api_requests_send,	api_requests_approve,
-		api_backup,	   api_credentials_add, api_credentials_reset,
-		api_officers_set,  api_handover_give,	api_handover_take};
+		api_session_prove,   api_requests_send,	    api_requests_approve, api_backup,
+		api_credentials_add, api_credentials_reset, api_officers_set,	  api_handover_give,
+		api_handover_take,   api_keys_add,	    api_keys_remove};
 	const char *draft = api_query(c, "draft");
 	if (c->route->handler == api_requests_new && !(draft && !strcmp(draft, "1")))
 		return true;

@@ -37,6 +37,14 @@ const char *page_form_target(const struct api_call *c);
 int visit_page(struct visit *v, const char *name, const json_t *data, int code,
 	       struct err *e) WARN_UNUSED;
 
+/** session_begin - who was let in gets a session: cookie, event, where to go on
+ * Returns: 0; -ERR_DENIED no officer of this node; as store_exec */
+int session_begin(struct api_call *c, const char *officer, enum access_how how,
+		  struct err *e) WARN_UNUSED;
+/** key_prove - a security key's answer, as the JSON of a form's field _key, as a fresh proof; as access_key_use */
+int key_prove(struct api_call *c, const char *officer, const char *answer,
+	      struct err *e) WARN_UNUSED;
+
 /** visit_cookie - the session's cookie as Set-Cookie wants it, in the arena; NULL ends it */
 const char *visit_cookie(struct arena *a, const char *token);
 /** visit_token - the session's token in a header Cookie; "" when there is none */

@@ -31,10 +31,15 @@ EXPECTED = {
     "api_requests_clarified": WORK, "api_requests_transfer": WORK, "api_requests_refuse": WORK, "api_requests_interim": WORK,
     "api_requests_answer": WORK, "api_requests_withdraw": WORK, "api_requests_close": WORK,
     "api_requests_case": CASE, "api_requests_hold": APPROVE, "api_requests_release": APPROVE,
+    "api_handover_show": CASE, "api_handover_give": CASE, "api_handover_take": CASE,
+    "api_cases_list": CASE, "api_cases_new": CASE, "api_cases_show": CASE, "api_cases_act": CASE, "api_cases_replay": CASE,
+    "api_disputes_new": CASE, "api_disputes_remove": CASE, "api_ledger_traces_why": CASE,
     "api_network_show": ANY, "api_network_install": ADMIN, "api_network_draft": ADMIN, "api_members_list": ANY, "api_member_show": ANY,
     "api_peers_list": ANY, "api_peer_resume": ADMIN, "api_messages_list": CASE, "api_message_show": CASE,
     "api_home": PUBLIC, "api_asset": PUBLIC, "api_sign_in_show": PUBLIC, "api_sign_in": PUBLIC, "api_sign_in_certificate": PUBLIC,
     "api_csp_report": PUBLIC,
+    "api_sign_in_challenge": PUBLIC, "api_sign_in_key": PUBLIC, "api_session_challenge": ANY, "api_keys_list": ANY, "api_keys_add": ANY,
+    "api_keys_rename": ANY, "api_keys_remove": ANY,
     "api_sign_out": ANY, "api_session_show": ANY, "api_session_prefer": ANY, "api_session_prove": ANY, "api_stream": ANY,
     "api_desk": ANY, "api_search": CASE, "api_search_text": CASE, "api_audit_list": frozenset({"auditor"}),
     "api_credentials_list": ADMIN, "api_credentials_add": ADMIN, "api_credentials_reset": ADMIN,
@@ -55,7 +60,8 @@ EXPECTED = {
 BODIES = {"api_requests_approve": {"content_sha256": "00" * 32}, "api_requests_reject": {"text": "no"}, "api_requests_new": {"type": "TEST"}}
 # Acts that need a fresh proof of identity in the console, beside every export.
 STEP_UP = {"api_requests_send", "api_requests_approve", "api_requests_new", "api_backup", "api_credentials_add", "api_credentials_reset",
-           "api_officers_set", "api_session_prove", "api_handover_give", "api_handover_take"}
+           "api_officers_set", "api_session_prove", "api_handover_give", "api_handover_take", "api_keys_add",
+           "api_keys_remove"}
 
 # The same for taking it out of the node, by marking and by handling code.
 MEMBERS = (frozenset(), frozenset({"duty", "approver"}))

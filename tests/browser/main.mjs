@@ -10,6 +10,7 @@ import { workTests } from "./work.mjs";
 import { ledgerTests } from "./ledger.mjs";
 import { hostileTests } from "./hostile.mjs";
 import { streamTests } from "./stream.mjs";
+import { webauthnTests } from "./webauthn.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "lug-browser-"));
 const consoles = startDemo(join(folder, "demo"));
@@ -23,6 +24,7 @@ try {
   await ledgerTests(world);
   await hostileTests(world);
   await streamTests(world);
+  await webauthnTests(world);
 } finally {
   await browser.close();
   stopDemo(consoles);

@@ -7,7 +7,7 @@ import { check, codeAt, open, originOf, same, signIn, test } from "./lib.mjs";
 export function call(origin, method, path, headers = {}, body) {
   return new Promise((resolve, reject) => {
     const length = body ? { "Content-Length": Buffer.byteLength(body) } : {};
-    const r = request(origin + path, { method, headers: { ...headers, ...length }, rejectUnauthorized: false }, (answer) => {
+    const r = request(origin + path, { method, family: 4, headers: { ...headers, ...length }, rejectUnauthorized: false }, (answer) => {
       const parts = [];
       answer.on("data", (d) => parts.push(d));
       answer.on("end", () => resolve({ status: answer.statusCode, headers: answer.headers, body: Buffer.concat(parts).toString() }));

@@ -5,9 +5,11 @@ import { clocks } from "./clocks";
 import { keys } from "./keys";
 import { ring } from "./ring";
 import { forms } from "./forms";
+import { webauthn } from "./webauthn";
 
 clocks();
 keys();
 ring();
 forms();
+webauthn();
 live();
