@@ -323,11 +323,11 @@ int channels_ring(void *ctx, const struct notify_message *m)
 	_cleanup_(buf_done) struct buf line;
 	struct channel *c = find(ctx, m->channel);
 	struct pending *p = NULL;
+	buf_init(&line, NOTIFY_LINE_MAX);
 	if (!c)
 		return -ERR_NOENT;
 	for (size_t i = 0; i < PENDING_MAX && !p; i++)
 		p = c->pending[i].id ? NULL : &c->pending[i];
-	buf_init(&line, NOTIFY_LINE_MAX);
 	int r = c->pid && p ? notify_send_line(m, &line) : -ERR_OFFLINE;
 	if (r < 0)
 		return r;
