@@ -57,7 +57,8 @@ EXPECTED = {
     "api_answer_take": ELSEWHERE,
 }
 # What a body must have before a right is asked for.
-BODIES = {"api_requests_approve": {"content_sha256": "00" * 32}, "api_requests_reject": {"text": "no"}, "api_requests_new": {"type": "TEST"}}
+BODIES = {"api_requests_approve": {"content_sha256": "00" * 32}, "api_requests_reject": {"text": "no"}, "api_requests_new": {"type": "TEST"},
+          "api_requests_hold": {"reason": "court order"}, "api_requests_release": {"reason": "it was lifted"}}
 # Acts that need a fresh proof of identity in the console, beside every export.
 STEP_UP = {"api_requests_send", "api_requests_approve", "api_requests_new", "api_backup", "api_credentials_add", "api_credentials_reset",
            "api_officers_set", "api_session_prove", "api_handover_give", "api_handover_take", "api_keys_add",
