@@ -66,7 +66,8 @@ def made(request, casecheck, tmp_path_factory):
     folder = tmp_path_factory.mktemp("case")
     for c in make(request, cast=CAST):
         freeze = Freeze(c, "2026-118").play()
-        size = int((Path(c.it.dir) / "audit" / "checkpoint").read_text().splitlines()[1])
+        last = max(e["audit"] for e in c.it.show(freeze.id)["events"])
+        size = wait_for("the last event is sealed", lambda: (lambda n: n if n > last else 0)(c.it.status()["audit"]["entries"]), 60)
 
         def cosigned():
             path = Path(c.it.dir) / "audit" / "checkpoint.cosigned"

@@ -110,7 +110,7 @@ class Desk:
     def texts(self):
         """Every byte that a provider has got so far."""
         out = [content for _, content in self.mail.got] + [part for h, body in self.hook.got for part in (h.encode(), body)]
-        paths = [os.path.join(self.spool, f) for f in os.listdir(self.spool)] + ([self.calls] if os.path.exists(self.calls) else [])
+        paths = [os.path.join(self.spool, f) for f in os.listdir(self.spool) if not f.endswith(".new")] + ([self.calls] if os.path.exists(self.calls) else [])
         for path in paths:
             with open(path, "rb") as f:
                 out.append(f.read())
